@@ -1,0 +1,3 @@
+"""More like this, for anything."""
+
+__version__ = "0.1.0"

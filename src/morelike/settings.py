@@ -1,0 +1,130 @@
+"""Every setting, read once from arguments, ``MORELIKE_*`` variables and ``morelike.toml``: the only reader of them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import platformdirs
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from morelike.errors import SettingsError
+
+__all__ = ["Settings", "config_files", "load_settings"]
+
+Folder = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
+
+
+def _folders(value: object) -> object:
+    """``a:b`` (the platform's path separator) to a list, as PATH is written."""
+    return [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
+
+
+def _data_folder() -> Path:
+    return platformdirs.user_data_path("morelike", appauthor=False)
+
+
+def _models_folder() -> Path:
+    return platformdirs.user_cache_path("morelike", appauthor=False) / "models"
+
+
+def config_files() -> list[Path]:
+    """Where ``morelike.toml`` is looked for, the strongest last: the user's folder, then the current one."""
+    named = os.environ.get("MORELIKE_CONFIG")
+    if named:
+        path = Path(named).expanduser()
+        if not path.is_file():
+            raise SettingsError(f"MORELIKE_CONFIG names {named}, which is no file")
+        return [path]
+    return [platformdirs.user_config_path("morelike", appauthor=False) / "morelike.toml", Path("morelike.toml")]
+
+
+class Settings(BaseSettings):
+    """What can be set. A field ``x`` is the variable ``MORELIKE_X`` and the line ``x = …`` in ``morelike.toml``."""
+
+    model_config = SettingsConfigDict(env_prefix="MORELIKE_", extra="forbid", frozen=True)
+
+    library: Folder = Field(default_factory=_data_folder, description="The library's folder.")
+    vectors: str = Field("faiss", description="The vector store: `faiss` or `memory`.")
+    catalog: str = Field("sqlite", description="The catalog: `sqlite` (a file in the library's folder).")
+    blobs: str = Field(
+        "folder", description="The blob store: `folder` (in the library's folder), or the path of another folder."
+    )
+    cache: str = Field("memory", description="The cache: `memory`.")
+    models: Annotated[tuple[Folder, ...], NoDecode, BeforeValidator(_folders)] = Field(
+        (), description="Further folders with weights and cards, searched first; several are written as in PATH."
+    )
+    models_cache: Folder = Field(
+        default_factory=_models_folder, description="Where pulled and imported weights are kept."
+    )
+    offline: bool = Field(default=False, description="Never touch the network.")
+    hub: str = Field("https://huggingface.co", description="The model hub's address, or a mirror's.")
+    hub_token: str = Field("", description="Sent to the hub, and only to it, for gated weights.")
+    hub_timeout: float = Field(10.0, gt=0, description="Seconds to wait for the hub's answer.")
+    workers: int = Field(0, ge=0, description="Decode threads; 0 means one a core.")
+    encoder_threads: int = Field(0, ge=0, description="Threads inside an encoder's own runtime; 0 means one a core.")
+    look_ahead: int = Field(256, ge=8, description="How many items are in flight during `add`; memory follows it.")
+    commit_items: int = Field(128, ge=1, description="Items made durable together by `add`.")
+    commit_seconds: float = Field(2.0, gt=0, description="The longest that a finished item waits for its group.")
+    lock_timeout: float = Field(600.0, ge=0, description="Seconds to wait for another writer of the same library.")
+    max_pixels: int = Field(120_000_000, gt=0, description="Pictures with more pixels than this are rejected.")
+    max_file_size: int = Field(2 * 1024**3, gt=0, description="Files larger than this many bytes are rejected.")
+    max_archive_members: int = Field(1_000_000, gt=0, description="An archive with more members is refused.")
+    max_archive_ratio: float = Field(
+        200.0, gt=1, description="A member that unpacks to more than this many times its packed size is rejected."
+    )
+    max_archive_depth: int = Field(2, ge=0, description="How deep archives inside archives are opened.")
+    url_timeout: float = Field(30.0, gt=0, description="Seconds to wait for a URL source.")
+    max_url_size: int = Field(256 * 1024**2, gt=0, description="Downloads from URL sources stop at this many bytes.")
+    allow_private_urls: bool = Field(default=False, description="Let URL sources reach private and loopback addresses.")
+    log_level: str = Field("warning", description="The level of the `morelike` loggers.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        files = reversed(config_files())
+        return (
+            init_settings,
+            env_settings,
+            *(TomlConfigSettingsSource(settings_cls, toml_file=file) for file in files),
+        )
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Arguments beat variables, which beat ``morelike.toml``. Raises SettingsError naming the bad setting."""
+    unknown = {name for name in os.environ if name.startswith("MORELIKE_")} - _variables()
+    if unknown:
+        raise SettingsError(
+            f"unknown setting {', '.join(sorted(unknown))}", hint="docs/configuration.md lists every setting"
+        )
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(
+            f"the setting {name!r} cannot be {first.get('input')!r}: {first['msg'].lower()}",
+            hint=f"mend MORELIKE_{name.upper()}, the option, or the line in morelike.toml",
+        ) from None
+
+
+def _variables() -> set[str]:
+    return {f"MORELIKE_{name.upper()}" for name in Settings.model_fields} | {
+        "MORELIKE_CONFIG",
+        "MORELIKE_TEST_DATA",
+        "MORELIKE_SERVER",
+    }

@@ -1,0 +1,375 @@
+"""The nouns that every floor shares: frozen, slotted, without behaviour beyond their own fields."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from morelike.expressions import Expression
+
+__all__ = [
+    "WHOLE",
+    "Answer",
+    "Audio",
+    "Blob",
+    "Card",
+    "Claim",
+    "Collection",
+    "ContentDigest",
+    "Example",
+    "Finished",
+    "Form",
+    "Hit",
+    "Ids",
+    "Item",
+    "ItemState",
+    "Kind",
+    "Mesh",
+    "Metadata",
+    "Metric",
+    "Payload",
+    "Preview",
+    "Query",
+    "Rejection",
+    "Scores",
+    "Segment",
+    "SegmentSpec",
+    "Source",
+    "Space",
+    "Span",
+    "Vectors",
+    "WeightsFile",
+    "Within",
+    "segment_id",
+]
+
+Kind = str
+"""A payload's kind: ``image``, ``audio``, ``text``, ``molecule``, ``sequence``, ``mesh`` … a plugin may add its own."""
+Form = Literal["dense", "bits", "sketch", "terms"]
+Metric = Literal["cosine", "ip", "l2", "tanimoto", "containment", "bm25"]
+ItemState = Literal["pending", "ready", "rejected", "deleting"]
+Metadata = Mapping[str, Any]
+Ids = NDArray[np.int64]
+"""(n,) segment ids."""
+Scores = NDArray[np.float32]
+Vectors = NDArray[Any]
+"""(n, dim) float32 for ``dense``, (n, dim / 8) uint8 for ``bits``."""
+Payload = Any
+"""The decoded content of a segment; its kind says its type: image ``uint8 (h, w, 3)`` RGB, text ``str`` …"""
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """The payload of kind ``audio``: ``samples`` float32 (n,) mono in [-1, 1], ``rate`` in Hz."""
+
+    samples: NDArray[np.float32]
+    rate: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mesh:
+    """The payload of kind ``mesh``: ``vertices`` float32 (v, 3), ``faces`` int32 (f, 3)."""
+
+    vertices: NDArray[np.float32]
+    faces: NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """Bytes that a source found, not yet read. ``open`` may be called more than once and from any thread."""
+
+    uri: str
+    name: str
+    open: Callable[[], BinaryIO]
+    size: int | None = None
+    modified_ns: int | None = None
+    path: Path | None = None
+    """Set where the bytes are a whole local file, which ``--in-place`` may refer to."""
+    metadata: Metadata = field(default_factory=dict)
+
+    def read(self, limit: int = -1) -> bytes:
+        """All bytes, or the first ``limit``. Raises SourceError or OSError."""
+        with self.open() as stream:
+            return stream.read(limit)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, name: str = "", *, uri: str = "", metadata: Metadata | None = None) -> Blob:
+        return cls(
+            uri=uri or f"upload:{name}",
+            name=name,
+            open=lambda: io.BytesIO(data),
+            size=len(data),
+            metadata=metadata or {},
+        )
+
+    @classmethod
+    def from_path(cls, path: Path, *, metadata: Metadata | None = None) -> Blob:
+        path = path.absolute()
+        stat = path.stat()
+        return cls(
+            uri=str(path),
+            name=path.name,
+            open=lambda: path.open("rb"),
+            size=stat.st_size,
+            modified_ns=stat.st_mtime_ns,
+            path=path,
+            metadata=metadata or {},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ContentDigest:
+    """What identifies bytes: ``blake3`` (hex, 64 characters); ``md5`` (hex) for old clients; ``size`` in bytes."""
+
+    blake3: str
+    md5: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where a segment lies in its item. ``start`` and ``end`` are in ``unit``; ``whole`` has neither."""
+
+    unit: Literal["whole", "seconds", "page", "characters", "bases", "view"]
+    start: float = 0.0
+    end: float = 0.0
+
+
+WHOLE = Span("whole")
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentSpec:
+    """One segment that ``Modality.split`` announces: its payload's kind and its span."""
+
+    kind: Kind
+    span: Span = WHOLE
+
+
+def segment_id(item_id: str, ordinal: int) -> int:
+    """The segment's id: 63 bits derived from the item and the ordinal, so that a re-run overwrites."""
+    digest = blake2b(f"{item_id}:{ordinal}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """What is indexed once per space."""
+
+    id: int
+    ordinal: int
+    kind: Kind
+    span: Span
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsFile:
+    """One file that a card needs. ``sha256`` is empty until the first pull recorded it."""
+
+    name: str
+    url: str = ""
+    """``hub:owner/repository@revision/path`` or ``https://…``; empty: it can only be imported or found in a folder."""
+    sha256: str = ""
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """An encoder's identity: what it takes, what it gives, and everything that its vectors depend on.
+
+    ``inputs`` maps each accepted kind to its preprocessing numbers. Two keys are known to modalities, which may
+    decode more cheaply for them: ``side`` (image: the shorter side in pixels that the encoder scales to) and ``rate``
+    (audio: Hz). ``parts`` names the cards that a composite card is made of.
+    """
+
+    name: str
+    family: str
+    """A row of the encoder registry, or of the composite registry where ``parts`` is not empty."""
+    form: Form
+    dim: int
+    metric: Metric
+    inputs: Mapping[Kind, Mapping[str, Any]]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """What the family needs besides: the output's name, layout, the revision of an algorithm …"""
+    weights: tuple[WeightsFile, ...] = ()
+    parts: tuple[str, ...] = ()
+    licence: str = ""
+    source: str = ""
+    description: str = ""
+    run_here: str = ""
+    """Where the project itself ran this card (docs show it); empty: never run by the project."""
+    fingerprint: str = ""
+    """Twelve hex digits over everything above that changes a vector; the models floor fills it in."""
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        return tuple(self.inputs)
+
+    @property
+    def id(self) -> str:
+        """What a space is bound to: the same name with other weights is another card."""
+        return f"{self.name}@{self.fingerprint}"
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A named set of items of one modality. ``options`` are what ``split`` needs (window, hop, every …)."""
+
+    id: int
+    name: str
+    modality: str
+    options: Metadata
+    created_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """A collection + a card: the only place where two vectors may be compared."""
+
+    id: int
+    collection_id: int
+    kind: Kind
+    card: Card
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where an item was found. ``origin`` is the source argument it came through, for ``add --sync``."""
+
+    uri: str
+    name: str
+    size: int
+    modified_ns: int | None = None
+    metadata: Metadata = field(default_factory=dict)
+    origin: str = ""
+    added_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One distinct content in a collection, as the catalog knows it."""
+
+    id: str
+    state: ItemState
+    digest: ContentDigest
+    media_type: str
+    info: Metadata
+    """What the content itself says: width, height, taken, camera …"""
+    tags: tuple[str, ...]
+    sources: tuple[Source, ...]
+    in_place: bool
+    added_at: str
+    updated_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An item that ingest is about to work on, or a further source of one that is there already."""
+
+    item_id: str
+    digest: ContentDigest
+    media_type: str
+    source: Source
+    in_place: bool
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """An item whose vectors are durable: the catalog may turn it ready."""
+
+    item_id: str
+    info: Metadata
+    segments: tuple[Segment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A row of the ledger. ``item_id`` is empty where the bytes could not even be read."""
+
+    uri: str
+    item_id: str
+    stage: str
+    reason: str
+    attempts: int = 1
+    at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """The segments that a search may answer with: the filter, and the sorted ids that it leaves."""
+
+    expression: Expression
+    ids: Callable[[], Ids]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One part of a query. ``content`` is a Blob, a decoded payload, a text, or an item id, as ``form`` says.
+
+    ``crop`` is (left, top, right, bottom) as fractions of the picture; ``at`` a span of the example.
+    """
+
+    form: Literal["blob", "payload", "text", "item"]
+    content: Any
+    weight: float = 1.0
+    crop: tuple[float, float, float, float] | None = None
+    at: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What a person asks. Positive weights pull, negative weights push away."""
+
+    examples: tuple[Example, ...]
+    mode: str = "similar"
+    k: int = 10
+    offset: int = 0
+    filter: Expression | None = None
+    threshold: float | None = None
+    explain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An item, its best segment, and how close it is: ``score`` is higher for closer in every space."""
+
+    item: str
+    source: str
+    score: float
+    unit: Mapping[str, float]
+    """The score in the field's own unit: ``{"cosine": 0.93}``, ``{"tanimoto": 0.7}``, ``{"squared_l2": 0.1}``."""
+    span: Span
+    metadata: Metadata
+    kind: Kind = ""
+    segment: int = 0
+    why: Metadata = field(default_factory=dict)
+    """A rescorer's explanation, where one ran."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One page of hits. ``more``: another page exists. ``timings``: seconds a stage, where asked for."""
+
+    hits: tuple[Hit, ...]
+    more: bool
+    timings: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A small rendering of a segment that a browser or a terminal can show."""
+
+    data: bytes
+    media_type: str
+    width: int = 0
+    height: int = 0
