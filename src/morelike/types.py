@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
@@ -217,6 +217,16 @@ class Card:
     def id(self) -> str:
         """What a space is bound to: the same name with other weights is another card."""
         return f"{self.name}@{self.fingerprint}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON and TOML values only, as the catalog and card files keep it."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Card:
+        """The reverse of ``to_dict``. Raises TypeError on a missing or unknown field."""
+        weights = tuple(WeightsFile(**weights) for weights in values.get("weights", ()))
+        return cls(**{**values, "weights": weights, "parts": tuple(values.get("parts", ()))})
 
 
 @dataclass(frozen=True, slots=True)
