@@ -1,0 +1,1 @@
+"""Conformance kits: one class a seam, to be subclassed by whoever implements it."""
