@@ -1,0 +1,52 @@
+"""From what a person wrote to blobs: the source that is surest of an argument."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from morelike.errors import MissingExtra, SourceError
+from morelike.protocols import OpenSource
+from morelike.registry import SOURCES
+from morelike.settings import Settings
+from morelike.sources.opening import clean_text, local_path
+from morelike.types import Blob
+
+__all__ = ["open_source", "origin"]
+
+
+def open_source(argument: str, settings: Settings, exclude: Sequence[str] = ()) -> tuple[str, Iterator[Blob]]:
+    """(the source's name, its blobs). Raises SourceError where no source can use the argument."""
+    best: tuple[float, str, OpenSource | None] = (0.0, "", None)
+    for name in SOURCES:
+        try:
+            source: OpenSource = SOURCES.load(name)(settings, tuple(exclude))
+        except MissingExtra:
+            continue  # a plugin without its packages must not keep the others from working
+        sure = source.accepts(argument)
+        if sure > best[0]:
+            best = (sure, name, source)
+    if best[2] is None:
+        raise _not_found(argument)
+    return best[1], best[2].blobs(argument)
+
+
+def _not_found(argument: str) -> SourceError:
+    scheme, colon, _ = argument.partition("://")
+    if colon and scheme.isalnum() and scheme.lower() != "file":
+        return SourceError(
+            f"no source reads {clean_text(scheme)}:// addresses", hint=f"there are: {', '.join(SOURCES)}"
+        )
+    return SourceError(
+        f"no such file or folder: {clean_text(argument)}",
+        hint="give a file, a folder, a glob in quotes, an archive, a table, or a URL with http:// or https://",
+    )
+
+
+def origin(argument: str) -> str:
+    """The argument in the one form that ``--sync`` knows it by: an absolute path or glob, or the URL."""
+    scheme, colon, rest = argument.strip().partition(":")
+    if scheme == "urls" and colon:
+        return f"urls:{clean_text(local_path(rest))}"
+    if colon and rest.startswith("//") and scheme.lower() != "file":
+        return clean_text(argument.strip())
+    return clean_text(local_path(argument))
