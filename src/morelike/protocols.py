@@ -125,7 +125,7 @@ class BlobStore(Protocol):
     def digests(self) -> Iterator[str]:
         """Every stored digest, for ``doctor``."""
 
-    def sweep(self) -> int:
+    def sweep(self, *, dry_run: bool = False) -> int:
         """Remove what a crash left half written; how many files. Only under the write lock."""
 
     def bytes_used(self) -> int: ...
@@ -275,6 +275,12 @@ class CatalogIngest(Protocol):
 
     def reject(self, collection: Collection, rejections: Sequence[Rejection]) -> None:
         """Ledger rows, attempts counted up by uri; a pending item among them becomes rejected."""
+
+    def requeue(self, collection: Collection, item_ids: Sequence[str]) -> None:
+        """Make ready items pending again: their vectors are gone, and ingest is to take them up anew."""
+
+    def rejected_before(self, collection: Collection, uris: Sequence[str]) -> dict[str, Rejection]:
+        """The ledger rows of those uris that have one."""
 
     def forgive(self, collection: Collection, uris: Sequence[str]) -> None:
         """Drop ledger rows of sources that are well now, or gone."""

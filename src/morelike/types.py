@@ -312,6 +312,9 @@ class Rejection:
     reason: str
     attempts: int = 1
     at: str = ""
+    size: int | None = None
+    modified_ns: int | None = None
+    """As the source was when it failed: an unchanged one is not tried again unasked."""
 
 
 @dataclass(frozen=True, slots=True)

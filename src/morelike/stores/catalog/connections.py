@@ -1,0 +1,81 @@
+"""How the catalog's parts reach the database: reading and writing transactions, and foreign errors translated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from sqlite3 import Error as SqliteError
+from typing import TypeVar
+
+from sqlalchemy import Connection, update
+from sqlalchemy.exc import DBAPIError
+
+from morelike.errors import NoSuchCollection, StoreReadOnly
+from morelike.stores.catalog import schema
+from morelike.stores.catalog.engine import WRITING, Database
+from morelike.types import Collection
+
+__all__ = ["CHUNK", "Connected", "chunks", "now", "translated"]
+
+T = TypeVar("T")
+
+CHUNK = 1000
+"""How many values go into one statement: every database's limit is above it."""
+
+
+def chunks(values: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
+
+
+def now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@contextmanager
+def translated(database: Database) -> Iterator[None]:
+    """The one place where a driver's exception becomes one of ours."""
+    try:
+        yield
+    except (DBAPIError, SqliteError, OSError) as error:
+        ours = database.translate(error)
+        if ours is None:
+            raise
+        raise ours from error
+
+
+class Connected:
+    """What every part of the catalog stands on. Safe from any thread: a connection is borrowed for each call."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        """One consistent view of all tables."""
+        with translated(self._database), self._database.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def _writing(self, collection: Collection | None = None) -> Iterator[Connection]:
+        """One durable transaction; the collection's revision grows with it. Raises NoSuchCollection when it is gone."""
+        if self._database.read_only:
+            raise StoreReadOnly(
+                f"the catalog {self._database.where} cannot be written",
+                hint="make the library's folder writable, or name another with --library",
+            )
+        with translated(self._database), self._database.engine.connect() as connection:
+            connection = connection.execution_options(**{WRITING: True})  # noqa: PLW2901  # the same one, told why
+            with connection.begin():
+                if collection is not None:
+                    # First of all, so that on a server two writers of one collection queue up at this row.
+                    _grow(connection, collection)
+                yield connection
+
+
+def _grow(connection: Connection, collection: Collection) -> None:
+    table = schema.collections
+    grown = connection.execute(update(table).where(table.c.id == collection.id).values(revision=table.c.revision + 1))
+    if grown.rowcount == 0:
+        raise NoSuchCollection(f"the collection {collection.name!r} was dropped")

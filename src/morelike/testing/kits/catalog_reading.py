@@ -1,0 +1,213 @@
+"""What every catalog promises to whoever reads."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from morelike.errors import NoSuchItem
+from morelike.expressions import Compare
+from morelike.protocols import Catalog
+from morelike.testing.kits.catalog_samples import (
+    CARD,
+    CatalogFixtures,
+    digest_of,
+    finished,
+    make_item,
+    some_claim,
+)
+from morelike.types import WHOLE, Collection, Finished, Rejection, Segment, Span, segment_id
+
+__all__ = ["CatalogReadingKit"]
+
+
+class CatalogReadingKit(CatalogFixtures):
+    """``CatalogReading``."""
+
+    def test_the_revision_grows_with_each_change(self, catalog: Catalog, another: Catalog, photos: Collection) -> None:
+        """Seen by every process; reading, and another collection's changes, leave it as it is."""
+        other = catalog.create_collection("other", "image", {})
+        seen = [another.revision(photos)]
+        changes: list[Callable[[], object]] = [
+            lambda: catalog.claim(photos, [some_claim("cat")]),
+            lambda: catalog.finish(photos, [finished("cat")]),
+            lambda: catalog.tag(photos, ["cat"], ["t"], []),
+            lambda: catalog.annotate(photos, ["cat"], {"x": 1}),
+            lambda: catalog.reject(photos, [Rejection("/a", "", "source", "gone")]),
+            lambda: catalog.forgive(photos, ["/a"]),
+            lambda: catalog.add_space(photos, "image", CARD, active=True),
+            lambda: catalog.drop_sources(photos, ["/pictures/cat.jpg"]),
+            lambda: catalog.mark_deleting(photos, ["cat"]),
+            lambda: catalog.forget(photos, ["cat"]),
+        ]
+        for change in changes:
+            change()
+            catalog.claim(other, [some_claim("dog")])
+            seen.append(another.revision(photos))
+
+        assert all(later > earlier for earlier, later in pairwise(seen))
+        assert another.revision(photos) == seen[-1]
+
+    def test_another_opening_sees_what_was_written(
+        self, catalog: Catalog, another: Catalog, photos: Collection
+    ) -> None:
+        """Without being opened anew."""
+        before = another.segment_ids(photos, "image").tolist()
+        make_item(catalog, photos, "cat")
+
+        assert before == []
+        assert another.segment_ids(photos, "image").tolist() == [segment_id("cat", 0)]
+        assert another.item(photos, "cat") == catalog.item(photos, "cat")
+
+    def test_an_item_is_found_by_a_prefix(self, catalog: Catalog, photos: Collection) -> None:
+        """Of six characters or more, if it is the only one; the whole id always wins."""
+        for name in ("abcdef1", "abcdef12", "abcxyz99"):
+            make_item(catalog, photos, name)
+
+        assert catalog.item(photos, "abcxyz").id == "abcxyz99"
+        assert catalog.item(photos, "abcdef1").id == "abcdef1"
+        with pytest.raises(NoSuchItem) as several:
+            catalog.item(photos, "abcdef")
+        assert "abcdef12" in several.value.hint
+        for unknown in ("abcxy", "abcxyz_", "abcxy%", "nothing"):
+            with pytest.raises(NoSuchItem):
+                catalog.item(photos, unknown)
+
+    def test_pages_follow_each_other(self, catalog: Catalog, photos: Collection) -> None:
+        """Together they are the whole list, also while new items arrive."""
+        for i in range(7):
+            make_item(catalog, photos, f"item-{i}")
+        first = catalog.items(photos, limit=3)
+        make_item(catalog, photos, "item-late")
+        rest = catalog.items(photos, offset=3, limit=100)
+
+        assert [item.id for item in first + rest] == [*(f"item-{i}" for i in range(7)), "item-late"]
+
+    def test_items_are_got_by_id(self, catalog: Catalog, photos: Collection) -> None:
+        """In the order asked for; unknown ones are left out."""
+        for name in ("a", "b", "c"):
+            make_item(catalog, photos, name)
+
+        assert list(catalog.get_items(photos, ["c", "x", "a"])) == ["c", "a"]
+        assert catalog.get_items(photos, ["b"])["b"] == catalog.item(photos, "b")
+
+    def test_items_are_counted_by_state(self, catalog: Catalog, photos: Collection) -> None:
+        """Ready ones unless another state is asked for."""
+        make_item(catalog, photos, "ready")
+        catalog.claim(photos, [some_claim("pending"), some_claim("bad")])
+        catalog.reject(photos, [Rejection("/pictures/bad.jpg", "bad", "decode", "bad")])
+
+        counted = [catalog.count(photos, state=state) for state in ("ready", "pending", "rejected", "deleting", None)]
+
+        assert counted == [1, 1, 1, 0, 3]
+
+    def test_segments_are_found_by_id(self, catalog: Catalog, photos: Collection) -> None:
+        """With their span, in the order asked for; those of items that are not ready are left out."""
+        piece = Segment(segment_id("film", 3), 3, "image", Span("seconds", 1.5, 2.25), "film")
+        catalog.claim(photos, [some_claim("film"), some_claim("pending")])
+        catalog.finish(
+            photos, [Finished("film", {}, (Segment(segment_id("film", 0), 0, "audio", WHOLE, "film"), piece))]
+        )
+        ids = np.array([piece.id, segment_id("pending", 0), segment_id("film", 0)], dtype=np.int64)
+        found = catalog.segments(photos, ids)
+
+        assert list(found) == [piece.id, segment_id("film", 0)]
+        assert found[piece.id] == piece
+
+    def test_segment_ids_are_sorted_and_of_one_kind(self, catalog: Catalog, photos: Collection) -> None:
+        """int64, ascending, only of ready items."""
+        names = [f"item-{i}" for i in range(50)]
+        catalog.claim(photos, [some_claim(name) for name in [*names, "pending"]])
+        catalog.finish(photos, [finished(name, kinds=["image", "audio"]) for name in names])
+        ids = catalog.segment_ids(photos, "image")
+
+        assert ids.dtype == np.int64
+        assert ids.tolist() == sorted(segment_id(name, 0) for name in names)
+
+    def test_segment_ids_follow_every_change(self, catalog: Catalog, another: Catalog, photos: Collection) -> None:
+        """What is kept in memory is dropped when the revision grows, by whomever."""
+        wanted = Compare("tag", "=", "t")
+        make_item(catalog, photos, "cat")
+        make_item(catalog, photos, "dog", tags=["t"])
+        before = catalog.segment_ids(photos, "image", filter=wanted)
+        again = catalog.segment_ids(photos, "image", filter=wanted)
+        another.tag(photos, ["cat"], ["t"], [])
+        after = catalog.segment_ids(photos, "image", filter=wanted)
+
+        assert before.tolist() == again.tolist() == [segment_id("dog", 0)]
+        assert after.tolist() == sorted([segment_id("cat", 0), segment_id("dog", 0)])
+
+    def test_filters_that_python_thinks_equal_are_told_apart(self, catalog: Catalog, photos: Collection) -> None:
+        """1 and True are equal in Python; a number and a truth are not the same question."""
+        make_item(catalog, photos, "number", metadata={"x": 1})
+        make_item(catalog, photos, "truth", metadata={"x": True})
+
+        found = [catalog.segment_ids(photos, "image", filter=Compare("x", "=", value)).tolist() for value in (1, True)]
+
+        assert found == [[segment_id("number", 0)], [segment_id("truth", 0)]]
+
+    def test_blobs_needed_are_those_of_every_item(self, catalog: Catalog, photos: Collection) -> None:
+        """Each digest once, whatever the item's state; not those of files that were only referred to."""
+        other = catalog.create_collection("other", "image", {})
+        make_item(catalog, photos, "a")
+        make_item(catalog, other, "a")
+        make_item(catalog, photos, "outside", in_place=True)
+        catalog.claim(photos, [some_claim("pending")])
+
+        assert sorted(catalog.blobs_needed()) == sorted([digest_of("a").blake3, digest_of("pending").blake3])
+
+    def test_a_sound_catalog_has_no_faults(self, catalog: Catalog, photos: Collection) -> None:
+        """Items in every state are all right."""
+        make_item(catalog, photos, "a", tags=["t"])
+        catalog.claim(photos, [some_claim("pending"), some_claim("bad"), some_claim("going")])
+        catalog.reject(photos, [Rejection("/pictures/bad.jpg", "bad", "decode", "bad")])
+        catalog.mark_deleting(photos, ["going"])
+
+        assert catalog.verify() == []
+        assert catalog.bytes_used() > 0
+
+    def test_a_ready_item_without_segments_is_a_fault(self, catalog: Catalog, photos: Collection) -> None:
+        """One sentence that says how many and where."""
+        catalog.claim(photos, [some_claim("empty")])
+        catalog.finish(photos, [Finished("empty", {}, ())])
+
+        assert catalog.verify() == ["photos: 1 items are ready but have no segments"]
+
+    def test_two_threads_may_write(self, catalog: Catalog, another: Catalog, photos: Collection) -> None:
+        """Through two openings at once; nothing is lost, and a reader sees the revision grow."""
+        failures: list[BaseException] = []
+        seen: list[int] = []
+        done = threading.Event()
+
+        def write(through: Catalog, prefix: str) -> None:
+            try:
+                for i in range(8):
+                    make_item(through, photos, f"{prefix}{i}", tags=["t"])
+            except BaseException as error:
+                failures.append(error)
+
+        def read() -> None:
+            try:
+                while not done.is_set():
+                    seen.append(catalog.revision(photos))
+                    done.wait(0.005)
+            except BaseException as error:
+                failures.append(error)
+
+        writers = [threading.Thread(target=write, args=each) for each in ((catalog, "a"), (another, "b"))]
+        reader = threading.Thread(target=read)
+        for thread in (reader, *writers):
+            thread.start()
+        for thread in writers:
+            thread.join()
+        done.set()
+        reader.join()
+
+        assert failures == []
+        assert catalog.count(photos, filter=Compare("tag", "=", "t")) == 16
+        assert seen == sorted(seen)
+        assert len(set(seen)) > 1
