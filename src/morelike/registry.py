@@ -110,6 +110,7 @@ ENCODERS = Table(
     "encoders",
     "encoder family",
     {
+        "callable": Row("morelike.encoders.callable:reopen"),
         "classic": Row("morelike.encoders.classic:ClassicEncoder"),
         "onnx": Row("morelike.encoders.onnx:OnnxEncoder"),
     },
@@ -119,6 +120,7 @@ MODES = Table(
     "modes",
     "search mode",
     {
+        "hybrid": Row("morelike.search.modes:hybrid"),
         "keyword": Row("morelike.search.modes:keyword"),
         "similar": Row("morelike.search.modes:similar"),
     },

@@ -1,0 +1,107 @@
+"""``--encoder auto``: the best card that is here, else one that the hub has, else ``classic``; in seconds."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from morelike.errors import UnknownName
+from morelike.models import cards, weights
+from morelike.settings import Settings
+from morelike.types import Card, Kind
+
+__all__ = ["RANKS", "Choice", "auto"]
+
+RANKS: dict[Kind, tuple[str, ...]] = {
+    "image": (
+        "clip-vit-b-32",
+        "siglip2-base",
+        "dinov2-small",
+        "mobilenet-v2",
+        "mobilenet-v1-025",
+        "classic",
+    ),
+}
+"""A kind's cards, the best first by their published figures. Cards not named here are the person's to ask for."""
+
+_FETCHED: dict[Kind, str] = {"image": "dinov2-small"}
+"""What ``auto`` fetches by itself: the best for its size, 89 MB, so that nobody waits long unasked."""
+
+_PATIENCE = 2.0  # seconds for the hub to answer at all
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The card, a sentence why it is this one, one how to get a better one ("" if none), and whether to pull it."""
+
+    card: Card
+    why: str
+    better: str
+    pull: bool
+
+
+def auto(
+    modality_kinds: tuple[Kind, ...], settings: Settings, *, hub_answers: Callable[[], bool] | None = None
+) -> Choice:
+    """Choose for the first of the kinds that any card takes. Raises UnknownName where none does."""
+    known = {card.name: card for card in cards.all_cards(settings)}
+    for kind in modality_kinds:
+        ranked = [known[name] for name in RANKS.get(kind, ()) if name in known and kind in known[name].inputs]
+        others = [card for card in known.values() if kind in card.inputs and card not in ranked and not card.parts]
+        candidates = [*ranked, *(others if not ranked else [])]
+        if candidates:
+            return _chosen(kind, candidates, settings, hub_answers or (lambda: _answers(settings)))
+    raise UnknownName(f"no encoder takes {' or '.join(modality_kinds)}", hint="`morelike encoders` lists what there is")
+
+
+def _chosen(kind: Kind, candidates: list[Card], settings: Settings, hub_answers: Callable[[], bool]) -> Choice:
+    here = [card for card in candidates if weights.status(card, settings).here]
+    best = here[0] if here else None
+    if best is not None and best.weights:
+        return Choice(
+            _sealed(best, settings), f"{best.name} is the best that is here", _better(best, candidates), pull=False
+        )
+    fetched = next((card for card in candidates if card.name == _FETCHED.get(kind)), None)
+    if fetched is not None and not settings.offline and hub_answers():
+        megabytes = weights.size(fetched) / 1e6
+        why = f"{fetched.name} is fetched once from the hub ({megabytes:.0f} MB, licence {fetched.licence})"
+        return Choice(fetched, why, _better(fetched, candidates), pull=True)
+    if best is not None:
+        reason = "MORELIKE_OFFLINE is set" if settings.offline else "the hub does not answer"
+        why = f"{best.name} needs no weights; none are here and {reason}"
+        return Choice(best, why, _better(best, candidates), pull=False)
+    card = candidates[0]
+    return Choice(card, f"{card.name} is the only one for {kind}", "", pull=weights.pullable(card))
+
+
+def _sealed(card: Card, settings: Settings) -> Card:
+    """With the digests of files that are here, as ``find`` gives it."""
+    return cards.find(card.name, settings)
+
+
+def _better(card: Card, candidates: list[Card]) -> str:
+    above = candidates[: candidates.index(card)]
+    pullable = [other for other in above if weights.pullable(other)]
+    if not pullable:
+        return ""
+    lines = [f"`morelike models pull {other.name}` ({weights.size(other) / 1e6:.0f} MB)" for other in pullable]
+    return f"better: {' or '.join(lines)}, then --encoder NAME; or name a folder with weights in MORELIKE_MODELS"
+
+
+def _answers(settings: Settings) -> bool:
+    """Whether the hub answers within two seconds, name look-up included, which has no time limit of its own."""
+    answer: list[bool] = []
+
+    def ask() -> None:
+        import httpx
+
+        with suppress(httpx.HTTPError, httpx.InvalidURL, OSError):
+            response = httpx.head(settings.hub, timeout=_PATIENCE, follow_redirects=False)
+            answer.append(response.status_code < 500)
+
+    thread = threading.Thread(target=ask, daemon=True, name="morelike-hub")
+    thread.start()
+    thread.join(_PATIENCE)
+    return bool(answer and answer[0])
