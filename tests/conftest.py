@@ -9,6 +9,8 @@ import pytest
 
 from morelike.settings import Settings
 
+pytest.register_assert_rewrite("morelike.testing.kits")
+
 ROOT = Path(__file__).resolve().parents[1]
 
 

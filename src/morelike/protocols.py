@@ -161,7 +161,8 @@ class VectorStore(Protocol):
 
     def count(self, space: Space) -> int: ...
 
-    def drop(self, space: Space) -> None: ...
+    def drop(self, space_id: int) -> None:
+        """All that the space holds; an unknown one is no error."""
 
     def space_ids(self) -> Iterator[int]:
         """The spaces that hold anything, for ``doctor``."""
@@ -171,6 +172,9 @@ class VectorStore(Protocol):
 
     def verify(self) -> list[str]:
         """One sentence a fault found in the store's own files."""
+
+    def repair(self) -> None:
+        """Put damaged files aside: what was in them is gone, and must be upserted anew. Only under the write lock."""
 
     def bytes_used(self) -> int: ...
 
@@ -195,7 +199,8 @@ class TermStore(Protocol):
 
     def count(self, space: Space) -> int: ...
 
-    def drop(self, space: Space) -> None: ...
+    def drop(self, space_id: int) -> None:
+        """All that the space holds; an unknown one is no error."""
 
     def close(self) -> None: ...
 

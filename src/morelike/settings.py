@@ -59,6 +59,7 @@ class Settings(BaseSettings):
         "folder", description="The blob store: `folder` (in the library's folder), or the path of another folder."
     )
     cache: str = Field("memory", description="The cache: `memory`.")
+    cache_bytes: int = Field(64 * 1024**2, ge=0, description="How much the cache in memory may hold.")
     models: Annotated[tuple[Folder, ...], NoDecode, BeforeValidator(_folders)] = Field(
         (), description="Further folders with weights and cards, searched first; several are written as in PATH."
     )
@@ -71,7 +72,7 @@ class Settings(BaseSettings):
     hub_timeout: float = Field(10.0, gt=0, description="Seconds to wait for the hub's answer.")
     workers: int = Field(0, ge=0, description="Decode threads; 0 means one a core.")
     encoder_threads: int = Field(0, ge=0, description="Threads inside an encoder's own runtime; 0 means one a core.")
-    look_ahead: int = Field(256, ge=8, description="How many items are in flight during `add`; memory follows it.")
+    look_ahead: int = Field(64, ge=8, description="How many items each stage of `add` works ahead; memory follows it.")
     commit_items: int = Field(128, ge=1, description="Items made durable together by `add`.")
     commit_seconds: float = Field(2.0, gt=0, description="The longest that a finished item waits for its group.")
     lock_timeout: float = Field(600.0, ge=0, description="Seconds to wait for another writer of the same library.")
