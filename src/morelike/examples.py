@@ -1,0 +1,119 @@
+"""What a person hands over as an example or a thing to add, turned into the words of the house."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import blake3
+import numpy as np
+
+from morelike.errors import QueryError, SourceError, UsageError
+from morelike.settings import Settings
+from morelike.sources import open_source
+from morelike.types import Blob, Example, Span
+
+__all__ = ["as_blob", "as_example", "as_sources"]
+
+ITEM_ID = re.compile(r"[0-9a-z][0-9A-Za-z_\-]{5,}")
+
+
+def as_example(
+    example: Any,
+    settings: Settings,
+    *,
+    weight: float = 1.0,
+    crop: tuple[float, float, float, float] | None = None,
+    at: Span | None = None,
+) -> Example:
+    """A path, URL, item id, bytes, PIL image, array (h, w, 3) uint8, Blob or Example; ``(example, weight)`` too.
+
+    Raises QueryError, SourceError.
+    """
+    if isinstance(example, Example):
+        return example
+    if isinstance(example, tuple) and len(example) == 2 and isinstance(example[1], int | float):
+        return as_example(example[0], settings, weight=weight * example[1], crop=crop, at=at)
+    if isinstance(example, np.ndarray):
+        return Example("payload", _picture(example), weight, crop, at)
+    if isinstance(example, str) and not _is_place(example):
+        if ITEM_ID.fullmatch(example):
+            return Example("item", example, weight, crop, at)
+        raise QueryError(
+            f"there is no file {example!r}", hint="an example is a file, a URL or an item's id; words go to text"
+        )
+    return Example("blob", as_blob(example, settings), weight, crop, at)
+
+
+def as_blob(thing: Any, settings: Settings) -> Blob:
+    """One thing's bytes. Raises SourceError, UsageError."""
+    if isinstance(thing, Blob):
+        return thing
+    if isinstance(thing, str | Path):
+        _, blobs = open_source(str(thing), settings)
+        for blob in blobs:
+            return blob
+        raise SourceError(f"there is nothing in {thing}", hint="give one file")
+    data, name = _content(thing)
+    return Blob.from_bytes(data, name, uri=f"upload:{blake3.blake3(data).hexdigest()[:16]}")
+
+
+def as_sources(
+    things: tuple[Any, ...], settings: Settings, exclude: tuple[str, ...] = ()
+) -> Iterator[tuple[str, str, Iterator[Blob]]]:
+    """(source kind, origin, blobs) for each thing to add. Raises SourceError, UsageError."""
+    from morelike.sources import origin
+
+    for thing in things:
+        if isinstance(thing, str | Path):
+            name, blobs = open_source(str(thing), settings, exclude)
+            yield name, origin(str(thing)), blobs
+        else:
+            yield "given", "", iter([as_blob(thing, settings)])
+
+
+def _is_place(text: str) -> bool:
+    if re.match(r"https?://", text, re.IGNORECASE):
+        return True
+    try:
+        return Path(text).expanduser().exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _picture(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    if array.dtype != np.uint8 or array.ndim not in {2, 3} or (array.ndim == 3 and array.shape[2] not in {1, 3, 4}):
+        raise QueryError(
+            f"an array of shape {array.shape} and type {array.dtype} is no picture",
+            hint="uint8 (height, width, 3), RGB",
+        )
+    if 0 in array.shape:
+        raise QueryError("the array is empty")
+    if array.ndim == 2:
+        array = array[:, :, None]
+    if array.shape[2] == 1:
+        array = np.repeat(array, 3, axis=2)
+    return np.ascontiguousarray(array[:, :, :3])
+
+
+def _content(thing: Any) -> tuple[bytes, str]:
+    if isinstance(thing, bytes | bytearray | memoryview):
+        return bytes(thing), ""
+    if isinstance(thing, np.ndarray):
+        from PIL import Image
+
+        thing = Image.fromarray(_picture(thing))
+    if hasattr(thing, "save") and hasattr(thing, "getexif"):  # a PIL image: the same way in as a file
+        from PIL import ImageOps
+
+        stream = io.BytesIO()
+        ImageOps.exif_transpose(thing).save(stream, "PNG", compress_level=1)
+        return stream.getvalue(), "picture.png"
+    if hasattr(thing, "read"):
+        return bytes(thing.read()), str(getattr(thing, "name", ""))
+    raise UsageError(
+        f"a {type(thing).__name__} cannot be used here", hint="a path, a URL, bytes, a PIL image or an array"
+    )

@@ -1,0 +1,44 @@
+"""An answer that shows itself: a sequence of hits, a picture grid in a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Protocol
+
+from morelike.types import Answer, Hit, Preview, Span
+
+__all__ = ["Hits"]
+
+
+class Previews(Protocol):
+    """What can draw an item: an open collection."""
+
+    def preview(self, item_id: str, side: int = ..., span: Span = ...) -> Preview: ...
+
+
+class Hits:
+    """One page of hits, best first. ``more``: another page exists (ask with ``offset``)."""
+
+    def __init__(self, answer: Answer, previews: Previews) -> None:
+        self.hits: tuple[Hit, ...] = answer.hits
+        self.more: bool = answer.more
+        self.timings: Mapping[str, float] = answer.timings
+        self._previews = previews
+
+    def __len__(self) -> int:
+        return len(self.hits)
+
+    def __iter__(self) -> Iterator[Hit]:
+        return iter(self.hits)
+
+    def __getitem__(self, index: int) -> Hit:
+        return self.hits[index]
+
+    def __repr__(self) -> str:
+        lines = [f"{hit.score:.3f}  {hit.source}" for hit in self.hits]
+        return "\n".join([*lines, "…" if self.more else ""]).rstrip() or "no hits"
+
+    def _repr_html_(self) -> str:
+        from morelike.display import grid_html
+
+        return grid_html(self.hits, self._previews.preview)

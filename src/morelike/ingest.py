@@ -1,0 +1,401 @@
+"""From sources to searchable items: read, claim, split, decode, encode, finish. A plain loop over named stages.
+
+Durable order: blobs, then pending rows, then vectors, and last the transaction that turns items ready. What
+``AddReport`` and ``Progress.done`` count is on disk.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict, deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from threading import Event
+from time import thread_time
+from typing import Any
+
+import numpy as np
+
+from morelike.deletion import delete_items
+from morelike.errors import EncodeError, ItemError, UsageError
+from morelike.ledger import Ledger
+from morelike.prepare import Budget, EncoderLane, Reading, chunked, load_segment, map_ahead, read_blob
+from morelike.progress import AddReport, Meter, Progress
+from morelike.protocols import Modality
+from morelike.types import Blob, Claim, Collection, Finished, Metadata, SegmentSpec, Source, Space, segment_id
+from morelike.wiring import Stores
+from morelike.work import Task, Work
+
+__all__ = ["Ingest", "Options"]
+
+BATCH = 32
+BATCHES_AHEAD = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How one ``add`` works."""
+
+    in_place: bool = False
+    sync: bool = False
+    retry: bool = False
+    tags: tuple[str, ...] = ()
+    metadata: Metadata = field(default_factory=dict)
+
+
+class Ingest:
+    """Adds blobs to one collection. One instance serves one run."""
+
+    def __init__(
+        self,
+        stores: Stores,
+        collection: Collection,
+        modality: Modality,
+        lanes: Mapping[int, EncoderLane],
+        spaces: Sequence[Space],
+        *,
+        options: Options,
+        progress: Callable[[Progress], None] | None = None,
+        stop: Event | None = None,
+    ) -> None:
+        self._stores = stores
+        self._collection = collection
+        self._modality = modality
+        active = [space for space in spaces if space.active]
+        self._spaces = {space.kind: space for space in active if space.card.form != "terms"}
+        self._terms = next((space for space in active if space.card.form == "terms"), None)
+        self._lanes = lanes
+        self._options = options
+        self._meter = Meter(progress)
+        self._ledger = Ledger(stores, collection, self._meter)
+        self._workers = stores.settings.workers or os.cpu_count() or 1
+        self._window = stores.settings.look_ahead
+        self._origin = ""
+        self._seen: set[int] = set()
+        self._in_work: set[str] = set()
+        self._rejected_before: set[str] = set()
+        self._budget = Budget()
+        self._stop = stop or Event()
+        self._broken: BaseException | None = None
+        self.ended = False
+
+    def run(self, sources: Iterable[tuple[str, Iterator[Blob]]]) -> AddReport:
+        """Add all that ``(origin, blobs)`` pairs yield. Setting ``stop`` ends it once what is in flight is durable.
+
+        Raises StoreError, ModelError and KeyboardInterrupt; what was reported until then stays.
+        """
+        pool = ThreadPoolExecutor(self._workers, thread_name_prefix="decode")
+        writer = ThreadPoolExecutor(1, thread_name_prefix="write")
+        try:
+            for origin, blobs in sources:
+                self._origin = origin
+                self._seen.clear()
+                self._run_one(blobs, pool, writer)
+                if self._stop.is_set():
+                    break
+                if self._options.sync:
+                    self._drop_gone(origin)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+            writer.shutdown(wait=True)
+        for lane in self._lanes.values():
+            self._meter.spend("encode", lane.seconds)
+        self.ended = True
+        return self._meter.report(interrupted=self._stop.is_set())
+
+    def expect(self, total: int) -> None:
+        """How many blobs are coming, once somebody has counted them."""
+        self._meter.total = total
+
+    def _run_one(self, blobs: Iterator[Blob], pool: ThreadPoolExecutor, writer: ThreadPoolExecutor) -> None:
+        changed = self._changed(blobs)
+        readings = map_ahead(pool, self._read, changed, self._window)
+        works = self._claimed(readings, writer)
+        described = map_ahead(pool, self._describe, works, self._window)
+        segments = map_ahead(pool, self._load, self._tasks(described), self._window)
+        done = self._encoded(segments)
+        settings = self._stores.settings
+        unwritten: deque[Future[None]] = deque()
+        stages = (changed, readings, works, described, segments, done)
+        try:
+            for group in chunked(done, settings.commit_items, settings.commit_seconds):
+                unwritten.append(writer.submit(self._write, self._finish, group))
+                while len(unwritten) > 1:  # one group is written while the next is encoded
+                    unwritten.popleft().result()
+        finally:
+            for stage in reversed(stages):
+                stage.close()
+            for future in unwritten:
+                future.result()
+            writer.submit(self._write, self._ledger.flush).result()
+            writer.submit(self._write, self._checkpoint).result()
+
+    # Stage by stage. Those named without "map_ahead" above run in the calling thread.
+
+    def _changed(self, blobs: Iterator[Blob]) -> Generator[Blob]:
+        """Pass over what is known by its path, size and time; nothing of it is read."""
+        catalog = self._stores.catalog
+        for window in chunked(blobs, self._window, 0.2):
+            uris = [blob.uri for blob in window]
+            known = catalog.known_sources(self._collection, uris)
+            rejected = catalog.rejected_before(self._collection, uris)
+            self._rejected_before.update(rejected)
+            for blob in window:
+                if self._stop.is_set():
+                    return
+                self._meter.seen += 1
+                if self._options.sync:
+                    self._seen.add(hash(blob.uri))
+                before = rejected.get(blob.uri)
+                stamp = (blob.size, blob.modified_ns)
+                unchanged = before is not None and (before.size, before.modified_ns) == stamp
+                if unchanged and blob.modified_ns is not None and not self._options.retry:
+                    self._meter.rejected_before += 1
+                elif self._is_same(blob, known.get(blob.uri)):
+                    self._meter.same += 1
+                else:
+                    yield blob
+                    continue
+                self._meter.tick(blob.name)
+
+    def _is_same(self, blob: Blob, known: tuple[Source, str, str] | None) -> bool:
+        if known is None or blob.modified_ns is None:
+            return False
+        source, _, state = known
+        wanted = {**blob.metadata, **self._options.metadata}
+        return (
+            state == "ready"
+            and (source.size, source.modified_ns) == (blob.size, blob.modified_ns)
+            and all(source.metadata.get(key) == value for key, value in wanted.items())
+            and not self._options.tags
+        )
+
+    def _read(self, blob: Blob) -> Reading:
+        began = thread_time()
+        reading = read_blob(blob, self._modality, self._budget)
+        self._meter.spend("read", thread_time() - began)
+        return reading
+
+    def _claimed(
+        self, readings: Iterator[tuple[Blob, Reading | ItemError]], writer: ThreadPoolExecutor
+    ) -> Generator[Work]:
+        """Ask the catalog by digest; store the blobs of new items and make them pending; pass those on."""
+        settings = self._stores.settings
+        unclaimed: deque[Future[None]] = deque()
+        for window in chunked(readings, min(self._window, settings.commit_items), 0.5):
+            good: list[Reading] = []
+            for blob, result in window:
+                if isinstance(result, ItemError):
+                    self._ledger.reject(blob, "", result)
+                else:
+                    good.append(result)
+            known = self._stores.catalog.known(self._collection, [reading.item_id for reading in good])
+            claims, works = self._sort_out(good, known)
+            unclaimed.append(writer.submit(self._write, self._claim, works, claims))
+            if self._ledger.full:
+                unclaimed.append(writer.submit(self._write, self._ledger.flush))
+            yield from works  # the writer keeps the order: no item turns ready before it is claimed
+            while len(unclaimed) > 1:
+                unclaimed.popleft().result()
+        for future in unclaimed:
+            future.result()
+
+    def _sort_out(self, readings: list[Reading], known: Mapping[str, str]) -> tuple[list[Claim], list[Work]]:
+        claims, works = [], []
+        for reading in readings:
+            claims.append(self._claim_of(reading))
+            if known.get(reading.item_id) == "ready" or reading.item_id in self._in_work:
+                self._meter.same += 1
+                self._settle(reading)
+            else:
+                self._in_work.add(reading.item_id)
+                works.append(Work(reading))
+        return claims, works
+
+    def _claim_of(self, reading: Reading) -> Claim:
+        blob = reading.blob
+        source = Source(
+            uri=blob.uri,
+            name=blob.name,
+            size=reading.digest.size,
+            modified_ns=blob.modified_ns,
+            metadata={**blob.metadata, **self._options.metadata},
+            origin=self._origin,
+        )
+        # a name that is not UTF-8 cannot be found again from its uri: such a file is copied
+        in_place = self._options.in_place and blob.path is not None and blob.uri == str(blob.path)
+        return Claim(reading.item_id, reading.digest, reading.media_type, source, in_place, self._options.tags)
+
+    def _write(self, action: Callable[..., None], *arguments: Any) -> None:
+        """On the writer's thread: after one failure nothing later may be written, or an item could lack its blob."""
+        if self._broken is not None:
+            raise self._broken
+        try:
+            action(*arguments)
+        except BaseException as error:
+            self._broken = error
+            raise
+
+    def _claim(self, works: list[Work], claims: list[Claim]) -> None:
+        """On the writer's thread: blobs first, then their pending rows."""
+        if not claims:
+            return
+        stores = self._stores
+        with stores.lock.hold(f"add to {self._collection.name}", waiting=self._meter.waiting):
+            in_place = {claim.item_id for claim in claims if claim.in_place}
+            self._keep([work for work in works if work.item_id not in in_place])
+            orphans = stores.catalog.claim(self._collection, claims)
+            if orphans:
+                self._meter.replaced += len(orphans)
+                delete_items(stores, self._collection, orphans)
+
+    def _keep(self, works: list[Work]) -> None:
+        """Store the blobs of a group; one that changed under our hands is rejected, the others are stored."""
+        try:
+            self._stores.blobs.put_many([(work.reading.digest, work.reading.blob) for work in works])
+        except ItemError as error:
+            if len(works) == 1:
+                self._fail(works[0], error)
+                return
+            for work in works:
+                self._keep([work])
+
+    def _describe(self, work: Work) -> tuple[Metadata, tuple[SegmentSpec, ...]]:
+        began = thread_time()
+        blob = work.reading.blob
+        info = self._modality.describe(blob)
+        specs = tuple(self._modality.split(blob, self._collection.options))
+        self._meter.spend("decode", thread_time() - began)
+        return info, specs
+
+    def _tasks(self, described: Iterator[tuple[Work, Any]]) -> Generator[Task]:
+        for work, result in described:
+            if isinstance(result, ItemError):
+                self._fail(work, result)
+                continue
+            work.info, specs = result
+            work.specs = tuple(spec for spec in specs if spec.kind in self._spaces or self._is_keyword(spec))
+            if not work.specs:
+                self._fail(work, EncodeError(f"{work.reading.blob.name} has nothing that this collection indexes"))
+            for ordinal, spec in enumerate(work.specs):
+                yield Task(work, ordinal, spec)
+
+    def _is_keyword(self, spec: SegmentSpec) -> bool:
+        return self._terms is not None and spec.kind == "text"
+
+    def _load(self, task: Task) -> Any:
+        work, spec = task.work, task.spec
+        if work.failed:
+            return None
+        began = thread_time()
+        if self._is_keyword(spec):
+            work.texts[task.ordinal] = self._modality.load(work.reading.blob, spec, {})
+        prepared = None
+        if spec.kind in self._spaces:
+            encoder = self._lanes[self._spaces[spec.kind].id].encoder
+            prepared = load_segment(self._modality, encoder, work.reading.blob, spec)
+        self._meter.spend("decode", thread_time() - began)
+        return prepared
+
+    def _encoded(self, loaded: Iterator[tuple[Task, Any]]) -> Generator[Work]:
+        """Batches by kind, a few ahead of the encoder; an item goes on once its last segment has a vector."""
+        batches: defaultdict[str, list[tuple[Task, Any]]] = defaultdict(list)
+        running: deque[tuple[list[tuple[Task, Any]], Future[Any]]] = deque()
+        for task, result in loaded:
+            if isinstance(result, ItemError):
+                self._fail(task.work, result)
+            elif task.spec.kind not in self._spaces:  # found by its words only
+                yield from self._have(task, None)
+            elif not task.work.failed:
+                batch = batches[task.spec.kind]
+                batch.append((task, result))
+                if len(batch) >= BATCH:
+                    running.append((batch, self._submit(batch)))
+                    del batches[task.spec.kind]
+            while len(running) > BATCHES_AHEAD or (running and running[0][1].done()):
+                yield from self._collect(*running.popleft())
+        running.extend((batch, self._submit(batch)) for batch in batches.values() if batch)
+        while running:
+            yield from self._collect(*running.popleft())
+
+    def _submit(self, batch: list[tuple[Task, Any]]) -> Future[Any]:
+        space = self._spaces[batch[0][0].spec.kind]
+        return self._lanes[space.id].submit(space.kind, [prepared for _, prepared in batch])
+
+    def _collect(self, batch: list[tuple[Task, Any]], future: Future[Any]) -> Iterator[Work]:
+        try:
+            vectors = future.result()
+        except ItemError as error:
+            if len(batch) == 1:
+                self._fail(batch[0][0].work, error)
+                return
+            for single in batch:  # find the one that the encoder cannot take; the others go on
+                yield from self._collect([single], self._submit([single]))
+            return
+        for (task, _), vector in zip(batch, vectors, strict=True):
+            yield from self._have(task, vector)
+
+    def _have(self, task: Task, vector: Any) -> Iterator[Work]:
+        work = task.work
+        work.vectors[task.ordinal] = vector
+        if not work.failed and len(work.vectors) == len(work.specs):
+            yield work
+
+    def _finish(self, works: list[Work]) -> None:
+        """On the writer's thread: vectors first, then, last, the items turn ready."""
+        stores = self._stores
+        works = [work for work in works if not work.failed]
+        finished = [Finished(work.item_id, work.info, work.segments) for work in works]
+        with stores.lock.hold(f"add to {self._collection.name}", waiting=self._meter.waiting):
+            for kind, space in self._spaces.items():
+                rows = [(s.id, work.vectors[s.ordinal]) for work in works for s in work.segments if s.kind == kind]
+                if rows:
+                    ids, vectors = zip(*rows, strict=True)
+                    stores.vectors.upsert(space, np.array(ids, dtype=np.int64), np.stack(vectors))
+            if self._terms is not None:
+                texts = {segment_id(work.item_id, at): text for work in works for at, text in work.texts.items()}
+                stores.terms.upsert(self._terms, np.array(list(texts), dtype=np.int64), list(texts.values()))
+            stores.catalog.finish(self._collection, finished)
+        self._in_work.difference_update(work.item_id for work in works)
+        self._meter.done += len(works)
+        for work in works:
+            self._settle(work.reading)
+        if works:
+            self._meter.tick(works[-1].reading.blob.name)
+
+    def _checkpoint(self) -> None:
+        """What makes the next open fast; all that counts is durable already."""
+        with self._stores.lock.hold(f"add to {self._collection.name}", waiting=self._meter.waiting):
+            self._stores.vectors.checkpoint()
+
+    def _settle(self, reading: Reading) -> None:
+        """Nobody needs its bytes in memory now, and it is no bad item any more."""
+        self._budget.give(reading.kept)
+        if reading.blob.uri in self._rejected_before:
+            self._rejected_before.discard(reading.blob.uri)
+            self._ledger.forgive([reading.blob.uri])
+
+    def _fail(self, work: Work, error: ItemError) -> None:
+        if not work.failed:
+            work.failed = True
+            self._budget.give(work.reading.kept)
+            self._ledger.reject(work.reading.blob, work.item_id, error)
+
+    def _drop_gone(self, origin: str) -> None:
+        """``--sync``: sources of this origin that were not met in this run are gone."""
+        stores = self._stores
+        gone = [
+            uri for uri in stores.catalog.sources_of_origin(self._collection, origin) if hash(uri) not in self._seen
+        ]
+        if gone and not self._seen:
+            raise UsageError(
+                f"{origin} is empty now; --sync would drop all {len(gone)} sources that came from it",
+                hint="is the disk mounted? `morelike rm` removes items on purpose",
+            )
+        if gone:
+            with stores.lock.hold(f"sync {self._collection.name}", waiting=self._meter.waiting):
+                orphans = stores.catalog.drop_sources(self._collection, gone)
+                stores.catalog.forgive(self._collection, gone)
+                delete_items(stores, self._collection, orphans)
+            self._meter.removed += len(orphans)

@@ -1,0 +1,101 @@
+"""The encoders that an open library has in use: one lane each, chosen, loaded and checked here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from threading import Lock
+
+from morelike.errors import DigestMismatch, SpaceMismatch, UnknownName, UsageError
+from morelike.models import choose, weights
+from morelike.prepare import EncoderLane
+from morelike.protocols import Encoder
+from morelike.settings import Settings
+from morelike.types import Card, Kind, Space
+from morelike.wiring import load_encoder, resolve_card
+
+__all__ = ["Lanes"]
+
+
+class Lanes:
+    """One lane a card, by its id."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lanes: dict[str, EncoderLane] = {}
+        self._lock = Lock()
+
+    def choose(
+        self, kinds: Sequence[Kind], encoder: str | Encoder, notify: Callable[[str], None] | None
+    ) -> dict[Kind, Card]:
+        """A card for each kind of a new collection, its encoder loadable. Raises UsageError, ModelError."""
+        if not isinstance(encoder, str):
+            self._add(encoder)
+            card = encoder.card
+        elif encoder == "auto":
+            choice = choose.auto(tuple(kinds), self._settings)
+            card = weights.pull(choice.card, self._settings) if choice.pull else choice.card
+            if notify is not None:
+                notify(choice.why)
+                if choice.better:
+                    notify(choice.better)
+        else:
+            card = resolve_card(encoder, self._settings)
+        chosen = {kind: card for kind in kinds if kind in card.kinds}
+        if not chosen:
+            raise UsageError(
+                f"the encoder {card.name} takes {', '.join(card.kinds)}, this modality gives {', '.join(kinds)}",
+                hint="`morelike encoders` lists what takes what",
+            )
+        self._lane_of(card)
+        return chosen
+
+    def check(self, spaces: Sequence[Space], encoder: str | Encoder, collection: str) -> None:
+        """Refuse an encoder that is not the collection's own. Raises SpaceMismatch."""
+        if not isinstance(encoder, str):
+            self._add(encoder)
+            same = any(encoder.card.id == space.card.id for space in spaces)
+            name = encoder.card.id
+        else:
+            same = any(encoder in {space.card.name, space.card.id} for space in spaces)
+            name = encoder
+        if not same:
+            own = ", ".join(space.card.name for space in spaces)
+            raise SpaceMismatch(
+                f"the collection {collection} was made with {own}; vectors of {name} cannot be compared with its own",
+                hint="leave the encoder out, or add to a new collection",
+            )
+
+    def lane(self, space: Space) -> EncoderLane:
+        """The lane of a space's own card. Raises SpaceMismatch, ModelError, MissingExtra."""
+        return self._lane_of(space.card)
+
+    def _add(self, encoder: Encoder) -> None:
+        with self._lock:
+            if encoder.card.id not in self._lanes:
+                self._lanes[encoder.card.id] = EncoderLane(encoder)
+
+    def _lane_of(self, card: Card) -> EncoderLane:
+        with self._lock:
+            lane = self._lanes.get(card.id)
+            if lane is None:
+                lane = self._lanes[card.id] = EncoderLane(_load(card, self._settings))
+        return lane
+
+    def close(self) -> None:
+        for lane in self._lanes.values():
+            lane.close()
+
+
+def _load(card: Card, settings: Settings) -> Encoder:
+    try:
+        return load_encoder(card, settings)
+    except DigestMismatch as error:
+        raise SpaceMismatch(
+            f"the weights of {card.name} here are not those that the collection was made with: {error.message}",
+            hint="put the same weights back, or make a new collection with these",
+        ) from error
+    except UnknownName as error:
+        raise UsageError(
+            f"the collection was made with the encoder {card.name}, which is not installed here",
+            hint="install its package, or open the collection with encoder=…",
+        ) from error

@@ -1,0 +1,57 @@
+"""An item's own bytes: the kept copy, or the file that it refers to in place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import blake3
+
+from morelike.errors import NoSuchItem
+from morelike.types import Blob, Collection, Item, Source
+from morelike.wiring import Stores
+
+__all__ = ["original", "stored_blob"]
+
+
+def stored_blob(stores: Stores, collection: Collection, item_id: str, uri: str = "") -> Blob:
+    """An item's bytes, under the source ``uri`` or its first one. Raises NoSuchItem where they are gone."""
+    return original(stores, stores.catalog.item(collection, item_id), uri)
+
+
+def original(stores: Stores, item: Item, uri: str = "") -> Blob:
+    """The same for an item that is at hand. Raises NoSuchItem."""
+    digest = item.digest.blake3
+    source = next((source for source in item.sources if source.uri == uri), None)
+    if source is None:
+        source = item.sources[0] if item.sources else Source("", "", item.digest.size)
+    if stores.blobs.exists(digest):
+        return Blob(
+            uri=source.uri,
+            name=source.name,
+            open=lambda: stores.blobs.open(digest),
+            size=item.digest.size,
+            modified_ns=source.modified_ns,
+            metadata=source.metadata,
+        )
+    for place in item.sources:
+        path = Path(place.uri)
+        if path.is_absolute() and path.is_file() and _unchanged(path, place, item):
+            return Blob.from_path(path, metadata=place.metadata)
+    where = ", ".join(place.uri for place in item.sources) or "anywhere"
+    hint = "add the folder that it was moved to" if item.in_place else "add the source again"
+    raise NoSuchItem(f"the bytes of {item.id[:12]} are not at {where} any more", hint=hint)
+
+
+def _unchanged(path: Path, source: Source, item: Item) -> bool:
+    stat = path.stat()
+    if stat.st_size != item.digest.size:
+        return False
+    return stat.st_mtime_ns == source.modified_ns or _digest(path) == item.digest.blake3
+
+
+def _digest(path: Path) -> str:
+    digest = blake3.blake3()
+    with path.open("rb") as stream:
+        while data := stream.read(1 << 20):
+            digest.update(data)
+    return digest.hexdigest()

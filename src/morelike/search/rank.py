@@ -1,0 +1,67 @@
+"""Ranked segments to ranked items: join to ready rows, best segment an item, fusion where several spaces answer."""
+
+from __future__ import annotations
+
+from collections.abc import Collection as Container
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from morelike.protocols import Catalog
+from morelike.search.embed import units
+from morelike.search.modes import Ranked
+from morelike.types import Collection, Metadata, Segment
+
+__all__ = ["Candidate", "candidates"]
+
+RRF_K = 60
+"""The constant of reciprocal rank fusion (Cormack, Clarke & Büttcher 2009)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An item with its best segment and score."""
+
+    segment: Segment
+    score: float
+    unit: Mapping[str, float]
+    why: Metadata = field(default_factory=dict)
+
+
+def candidates(
+    catalog: Catalog, collection: Collection, answers: Sequence[Ranked], without: Container[str] = ()
+) -> list[Candidate]:
+    """Items, best first, ties by item id. Segments that are in no ready item do not count."""
+    lists = [_items_of(catalog, collection, answer, without) for answer in answers]
+    if len(lists) == 1:
+        return lists[0]
+    return _fuse(lists)
+
+
+def _items_of(catalog: Catalog, collection: Collection, answer: Ranked, without: Container[str]) -> list[Candidate]:
+    segments = catalog.segments(collection, answer.ids)
+    best: dict[str, Candidate] = {}
+    for identifier, score in zip(answer.ids.tolist(), answer.scores.tolist(), strict=True):
+        segment = segments.get(identifier)
+        if segment is not None and segment.item_id not in best and segment.item_id not in without:
+            best[segment.item_id] = Candidate(segment, score, units(answer.space, score))
+    return sorted(best.values(), key=lambda candidate: (-candidate.score, candidate.segment.item_id))
+
+
+def _fuse(lists: Sequence[list[Candidate]]) -> list[Candidate]:
+    """Reciprocal rank fusion: 1 / (60 + rank), summed over the lists; the unit keeps each list's own score."""
+    scores: dict[str, float] = {}
+    seen: dict[str, Candidate] = {}
+    fused_units: dict[str, dict[str, float]] = {}
+    for ranked in lists:
+        for rank, candidate in enumerate(ranked, start=1):
+            item = candidate.segment.item_id
+            scores[item] = scores.get(item, 0.0) + 1.0 / (RRF_K + rank)
+            seen.setdefault(item, candidate)
+            fused_units.setdefault(item, {}).update(candidate.unit)
+    ordered = sorted(scores, key=lambda item: (-scores[item], item))
+    return [
+        Candidate(seen[item].segment, float(np.float32(scores[item])), {"rrf": scores[item], **fused_units[item]})
+        for item in ordered
+    ]

@@ -1,0 +1,97 @@
+"""Which parts stand behind a library: stores from settings, encoders from cards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from morelike.errors import SettingsError, StoreFull, StoreReadOnly, UnknownName
+from morelike.models import cards, weights
+from morelike.protocols import BlobStore, Cache, Catalog, Encoder, TermStore, VectorStore, WriteLock
+from morelike.registry import BLOB_STORES, CACHES, CATALOGS, COMPOSITES, ENCODERS, TERM_STORES, VECTOR_STORES, Table
+from morelike.settings import Settings
+from morelike.stores.lock import LibraryLock
+from morelike.types import Card
+
+__all__ = ["Stores", "load_encoder", "open_stores", "resolve_card"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Everything that one library keeps, and the lock under which it is written."""
+
+    folder: Path
+    settings: Settings
+    catalog: Catalog
+    vectors: VectorStore
+    terms: TermStore
+    blobs: BlobStore
+    cache: Cache
+    lock: WriteLock
+
+    def close(self) -> None:
+        for store in (self.vectors, self.terms, self.blobs, self.cache, self.catalog):
+            store.close()
+
+
+def open_stores(folder: Path, settings: Settings) -> Stores:
+    """Open or make the library in ``folder``. Raises StoreError, SettingsError on a store that does not exist."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise SettingsError(
+            f"{folder} is a file, not a library's folder", hint="--library DIR names another"
+        ) from error
+    except PermissionError as error:
+        raise StoreReadOnly(f"the folder {folder} cannot be made", hint="--library DIR names another") from error
+    except OSError as error:
+        raise StoreFull(f"the folder {folder} cannot be made: {error.strerror}") from error
+    catalog = _choose(CATALOGS, settings.catalog, "catalog")(folder, settings)
+    try:
+        blob_folder = folder / "blobs"
+        if settings.blobs not in BLOB_STORES:
+            if not Path(settings.blobs).expanduser().is_absolute():
+                _choose(BLOB_STORES, settings.blobs, "blobs")
+            blob_folder = Path(settings.blobs).expanduser()
+        kind = settings.blobs if settings.blobs in BLOB_STORES else "folder"
+        return Stores(
+            folder=folder,
+            settings=settings,
+            catalog=catalog,
+            vectors=_choose(VECTOR_STORES, settings.vectors, "vectors")(folder, settings),
+            terms=TERM_STORES.load("sqlite")(folder, settings),
+            blobs=BLOB_STORES.load(kind)(blob_folder, settings),
+            cache=_choose(CACHES, settings.cache, "cache")(settings),
+            lock=LibraryLock(folder, settings),
+        )
+    except BaseException:
+        catalog.close()
+        raise
+
+
+def _choose(table: Table, name: str, setting: str) -> Any:
+    try:
+        return table.load(name)
+    except UnknownName as error:
+        raise SettingsError(f"the setting {setting!r} cannot be {name!r}", hint=error.hint) from error
+
+
+def resolve_card(name: str, settings: Settings) -> Card:
+    """The card of that name with its fingerprint; a composite's parts are pinned to theirs. Raises UnknownName."""
+    card = cards.find(name, settings)
+    if not card.parts:
+        return card
+    card = replace(card, parts=tuple(resolve_card(part, settings).id for part in card.parts))
+    return replace(card, fingerprint=cards.fingerprint(card))
+
+
+def load_encoder(card: Card, settings: Settings) -> Encoder:
+    """The encoder behind a card; weights are found now, read on the first batch. Raises ModelError, MissingExtra."""
+    if card.parts:
+        parts = [load_encoder(resolve_card(part, settings), settings) for part in card.parts]
+        composite: Encoder = COMPOSITES.load(card.family)(card, parts)
+        return composite
+    files = weights.files(card, settings) if card.weights else {}
+    encoder: Encoder = ENCODERS.load(card.family)(card, files, settings)
+    return encoder

@@ -1,0 +1,91 @@
+"""An ``add`` that is killed again and again loses nothing, doubles nothing, and ends as if it never had been."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import morelike
+from morelike import faults
+from morelike.library import OpenCollection
+from morelike.testing.images import write_images
+from morelike.testing.toys import ToyEncoder
+
+DRIVER = Path(__file__).with_name("driver.py")
+PICTURES = 300
+KILLS = 60
+
+
+def _run(library: Path, pictures: Path, point: str, nth: int) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(DRIVER), str(library), str(pictures), point, str(nth)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def _contents(collection: OpenCollection) -> dict[str, tuple[object, ...]]:
+    """Everything of every item that does not depend on when it was added."""
+    stores, record = collection._stores, collection._record
+    items = stores.catalog.items(record, limit=10_000)
+    segments = stores.catalog.segments_of(record, [item.id for item in items])
+    everything = {}
+    for item in items:
+        own = segments[item.id]
+        _, vectors = stores.vectors.fetch(collection.spaces[0], np.array([segment.id for segment in own]))
+        everything[item.id] = (
+            item.digest,
+            tuple(sorted(source.uri for source in item.sources)),
+            tuple(own),
+            vectors.tobytes(),
+            collection.content(item.id),
+        )
+    return everything
+
+
+@pytest.mark.timeout(900)
+def test_killed_at_every_fault_point_and_run_to_the_end(tmp_path: Path) -> None:
+    """Item by item and vector by vector equal to a run never interrupted; ``doctor`` finds nothing."""
+    pictures = tmp_path / "pictures"
+    write_images(pictures, PICTURES, seed=7)
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert _run(whole, pictures, "none", 0).returncode == 0
+
+    killed: Counter[str] = Counter()
+    acknowledged = 0
+    for attempt in range(KILLS * 2):
+        point = faults.POINTS[attempt % len(faults.POINTS)]
+        result = _run(broken, pictures, point, 1 + attempt % 2)
+        if result.returncode == -signal.SIGKILL:
+            killed[point] += 1
+        else:
+            assert result.returncode == 0, result.stderr
+        with morelike.open(library=broken) as library:
+            count = library.collection("photos", modality="image", encoder=ToyEncoder()).count()
+            assert count >= acknowledged
+            acknowledged = count
+        if sum(killed.values()) >= KILLS:
+            break
+    last = _run(broken, pictures, "none", 0)
+    assert last.returncode == 0, last.stderr
+    print(f"\n{sum(killed.values())} kills:", *(f"{point} {killed[point]}" for point in faults.POINTS), sep="\n  ")
+
+    with morelike.open(library=whole) as one, morelike.open(library=broken) as other:
+        expected, found = (_contents(each.collection("photos", encoder=ToyEncoder())) for each in (one, other))
+        report = other.doctor()
+
+    assert set(killed) == set(faults.POINTS)
+    assert sum(killed.values()) >= 50
+    assert expected.keys() == found.keys()
+    assert expected == found
+    assert report.findings == []
+    assert json.loads(last.stdout)["rejected"] == 0
