@@ -18,11 +18,12 @@ from typing import Any
 import numpy as np
 
 from morelike.deletion import delete_items
-from morelike.errors import EncodeError, ItemError, UsageError
+from morelike.errors import EncodeError, ItemError
 from morelike.ledger import Ledger
 from morelike.prepare import Budget, EncoderLane, Reading, chunked, load_segment, map_ahead, read_blob
 from morelike.progress import AddReport, Meter, Progress
 from morelike.protocols import Modality
+from morelike.sync import Seen, drop_gone
 from morelike.types import Blob, Claim, Collection, Finished, Metadata, SegmentSpec, Source, Space, segment_id
 from morelike.wiring import Stores
 from morelike.work import Task, Work
@@ -72,7 +73,7 @@ class Ingest:
         self._workers = stores.settings.workers or os.cpu_count() or 1
         self._window = stores.settings.look_ahead
         self._origin = ""
-        self._seen: set[int] = set()
+        self._seen = Seen()
         self._in_work: set[str] = set()
         self._rejected_before: set[str] = set()
         self._budget = Budget()
@@ -95,7 +96,8 @@ class Ingest:
                 if self._stop.is_set():
                     break
                 if self._options.sync:
-                    self._drop_gone(origin)
+                    seen, waiting = self._seen, self._meter.waiting
+                    self._meter.removed += drop_gone(self._stores, self._collection, origin, seen, waiting=waiting)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
             writer.shutdown(wait=True)
@@ -146,7 +148,7 @@ class Ingest:
                     return
                 self._meter.seen += 1
                 if self._options.sync:
-                    self._seen.add(hash(blob.uri))
+                    self._seen.add(blob.uri)
                 before = rejected.get(blob.uri)
                 stamp = (blob.size, blob.modified_ns)
                 unchanged = before is not None and (before.size, before.modified_ns) == stamp
@@ -190,8 +192,10 @@ class Ingest:
                     self._ledger.reject(blob, "", result)
                 else:
                     good.append(result)
+            running = self._in_work.intersection(reading.item_id for reading in good)  # before asking: they may finish
             known = self._stores.catalog.known(self._collection, [reading.item_id for reading in good])
-            claims, works = self._sort_out(good, known)
+            there = running.union(item_id for item_id, state in known.items() if state == "ready")
+            claims, works = self._sort_out(good, there)
             unclaimed.append(writer.submit(self._write, self._claim, works, claims))
             if self._ledger.full:
                 unclaimed.append(writer.submit(self._write, self._ledger.flush))
@@ -201,14 +205,15 @@ class Ingest:
         for future in unclaimed:
             future.result()
 
-    def _sort_out(self, readings: list[Reading], known: Mapping[str, str]) -> tuple[list[Claim], list[Work]]:
+    def _sort_out(self, readings: list[Reading], there: set[str]) -> tuple[list[Claim], list[Work]]:
         claims, works = [], []
         for reading in readings:
             claims.append(self._claim_of(reading))
-            if known.get(reading.item_id) == "ready" or reading.item_id in self._in_work:
+            if reading.item_id in there:
                 self._meter.same += 1
                 self._settle(reading)
             else:
+                there.add(reading.item_id)
                 self._in_work.add(reading.item_id)
                 works.append(Work(reading))
         return claims, works
@@ -381,21 +386,3 @@ class Ingest:
             work.failed = True
             self._budget.give(work.reading.kept)
             self._ledger.reject(work.reading.blob, work.item_id, error)
-
-    def _drop_gone(self, origin: str) -> None:
-        """``--sync``: sources of this origin that were not met in this run are gone."""
-        stores = self._stores
-        gone = [
-            uri for uri in stores.catalog.sources_of_origin(self._collection, origin) if hash(uri) not in self._seen
-        ]
-        if gone and not self._seen:
-            raise UsageError(
-                f"{origin} is empty now; --sync would drop all {len(gone)} sources that came from it",
-                hint="is the disk mounted? `morelike rm` removes items on purpose",
-            )
-        if gone:
-            with stores.lock.hold(f"sync {self._collection.name}", waiting=self._meter.waiting):
-                orphans = stores.catalog.drop_sources(self._collection, gone)
-                stores.catalog.forgive(self._collection, gone)
-                delete_items(stores, self._collection, orphans)
-            self._meter.removed += len(orphans)

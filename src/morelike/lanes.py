@@ -59,6 +59,8 @@ class Lanes:
             same = any(encoder in {space.card.name, space.card.id} for space in spaces)
             name = encoder
         if not same:
+            if isinstance(encoder, str):
+                resolve_card(encoder, self._settings)  # a name that does not exist is said first
             own = ", ".join(space.card.name for space in spaces)
             raise SpaceMismatch(
                 f"the collection {collection} was made with {own}; vectors of {name} cannot be compared with its own",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Lock, Thread
@@ -11,7 +12,7 @@ from typing import Any
 from morelike.deletion import delete_collection, delete_items
 from morelike.doctor import DoctorReport, examine
 from morelike.dryrun import DryRun, dry_run
-from morelike.errors import NoSuchCollection, SpaceMismatch, UsageError
+from morelike.errors import MorelikeError, NoSuchCollection, SpaceMismatch, UsageError
 from morelike.evaluate import Evaluation, evaluate
 from morelike.examples import as_example, as_sources
 from morelike.hits import Hits
@@ -105,12 +106,10 @@ class Library:
         ``encoder``: a card's name, an Encoder, or ``auto``, which says through ``notify`` what it chose and how to get
         a better one. Raises NoSuchCollection, SpaceMismatch where the collection was made with another card.
         """
-        try:
-            found = self._stores.catalog.collection(name)
-        except NoSuchCollection:
-            if modality is None:
-                raise
-            found = self._create(name, modality, encoder, options or {}, notify)
+        found = self._found(name) if modality is not None else self._stores.catalog.collection(name)
+        if found is None or not self._stores.catalog.spaces(found):  # a crash may have come between the two
+            kind_of_media = found.modality if found is not None else str(modality)
+            found = self._create(name, kind_of_media, encoder, options or {}, notify)
         opened = OpenCollection(self, found)
         if modality is not None and modality != found.modality:
             raise UsageError(
@@ -127,10 +126,17 @@ class Library:
         chosen = self._lanes.choose(kinds, encoder, notify)  # before anything is written: it may not be there
         catalog = self._stores.catalog
         with self._stores.lock.hold(f"make {name}", waiting=notify):
-            made = catalog.create_collection(name, modality, options)
-            for kind, card in chosen.items():
-                catalog.add_space(made, kind, card, active=True)
+            made = self._found(name) or catalog.create_collection(name, modality, options)
+            if not catalog.spaces(made):
+                for kind, card in chosen.items():
+                    catalog.add_space(made, kind, card, active=True)
         return made
+
+    def _found(self, name: str) -> Collection | None:
+        try:
+            return self._stores.catalog.collection(name)
+        except NoSuchCollection:
+            return None
 
     def collections(self) -> list[CollectionSummary]:
         """All collections, by name."""
@@ -235,14 +241,15 @@ class OpenCollection:
 
         def count() -> None:
             total = 0
-            for name, _, blobs in as_sources(sources, self._library.settings, exclude):
-                if name not in {"files", "given"}:
-                    return
-                for _ in blobs:
-                    total += 1
-                    if work.ended:
+            with suppress(MorelikeError, OSError):  # whoever adds them will say it
+                for name, _, blobs in as_sources(sources, self._library.settings, exclude):
+                    if name not in {"files", "given"}:
                         return
-            work.expect(total)
+                    for _ in blobs:
+                        total += 1
+                        if work.ended:
+                            return
+                work.expect(total)
 
         Thread(target=count, name="count", daemon=True).start()
 

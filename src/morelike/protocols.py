@@ -291,7 +291,7 @@ class CatalogIngest(Protocol):
         """Drop ledger rows of sources that are well now, or gone."""
 
     def sources_of_origin(self, collection: Collection, origin: str) -> Iterator[str]:
-        """The uris that came through one source argument, for ``add --sync``."""
+        """The uris that came through one source argument or lie below it, for ``add --sync``."""
 
     def drop_sources(self, collection: Collection, uris: Sequence[str]) -> list[str]:
         """Returns ids of items left without a source."""

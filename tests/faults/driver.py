@@ -1,7 +1,7 @@
 """Adds pictures to a library in a process of its own, and kills itself at a fault point.
 
-``driver.py LIBRARY PICTURES POINT NTH``: SIGKILL when POINT is reached for the NTH time; POINT ``none`` runs
-to the end. The index snapshot is written after each run, however small it is.
+``driver.py LIBRARY PICTURES POINT NTH [ITEMS]``: SIGKILL when POINT is reached for the NTH time; POINT ``none`` runs
+to the end. After ITEMS the run is asked to stop. The index snapshot is written after each run, however small it is.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ import os
 import signal
 import sys
 from pathlib import Path
+from threading import Event
 
 import morelike
 from morelike import faults
+from morelike.progress import Progress
 from morelike.stores.vectors import faiss
 from morelike.testing.toys import ToyEncoder
 
@@ -32,9 +34,16 @@ def main() -> None:
     faiss._FIRST_SNAPSHOT, faiss._MANY_CHANGES = 1, 0
     if point != "none":
         faults.install(handler)
-    with morelike.open(library=Path(library_folder), commit_items=6, look_ahead=8) as library:
+    items = int(sys.argv[5]) if len(sys.argv) > 5 else None
+    stop = Event()
+
+    def told(progress: Progress) -> None:
+        if items is not None and progress.done >= items:
+            stop.set()
+
+    with morelike.open(library=Path(library_folder), commit_items=3, look_ahead=8) as library:
         collection = library.collection("photos", modality="image", encoder=ToyEncoder())
-        report = collection.add(Path(pictures))
+        report = collection.add(Path(pictures), progress=told, stop=stop)
         print(json.dumps({"added": report.added, "same": report.same, "rejected": report.rejected}), flush=True)
 
 

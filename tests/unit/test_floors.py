@@ -18,7 +18,7 @@ FLOORS = (
     ("errors", "types", "protocols", "vecmath", "expressions", "faults"),
     ("registry", "settings"),
     ("modalities", "encoders", "models", "sources", "stores", "rescorers"),
-    ("prepare", "composites"),
+    ("prepare", "composites", "wiring"),
     (
         "bundle",
         "dedup",
@@ -36,8 +36,8 @@ FLOORS = (
         "progress",
         "project",
         "search",
+        "sync",
         "training",
-        "wiring",
         "work",
     ),
     (

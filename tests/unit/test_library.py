@@ -583,3 +583,15 @@ def test_evaluation_finds_the_folders(library: Library, tmp_path: Path) -> None:
     assert (result.p_at_1, result.p_at_5, result.map) == (1.0, 1.0, 1.0)
     assert (result.queries, result.labels) == (18, 3)
     assert result.intervals["map"] == (1.0, 1.0)
+
+
+def test_words_beside_an_example_are_not_silently_dropped(photos: OpenCollection, pictures: Path) -> None:
+    """A card without a text tower refuses the whole query rather than answer half of it."""
+    with pytest.raises(QueryError, match="has no text tower"):
+        photos.search(_files(pictures)[0], text="red")
+
+
+def test_an_encoder_that_does_not_exist_is_said_first(library: Library, photos: OpenCollection) -> None:
+    """A misspelt name is no mismatch of spaces."""
+    with pytest.raises(UsageError, match="no encoder"):
+        library.collection("photos", encoder="clasic")

@@ -47,6 +47,9 @@ class Ranked:
 def similar(asked: Asked, n: int) -> list[Ranked]:
     """Nearest neighbours in every active space that the examples speak to."""
     answers = []
+    wordless = all("text" not in space.card.kinds for space in asked.spaces if space.card.form != "terms")
+    if wordless and any(example.form == "text" for example in asked.query.examples):
+        raise QueryError(_why_nothing(asked), hint=_what_instead(asked))
     for space in asked.spaces:
         if space.card.form == "terms":
             continue

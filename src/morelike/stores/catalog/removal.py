@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, or_, select, update
 
 from morelike.stores.catalog.blobs import unneeded
 from morelike.stores.catalog.connections import CHUNK, Connected, chunks, now
@@ -22,21 +22,20 @@ class RemovalRows(Connected):
     def sources_of_origin(self, collection: Collection, origin: str) -> Iterator[str]:
         """Pages are read apart, so that the caller may drop sources on the way."""
         last = 0
+        below = origin.rstrip("/") + "/"
+        own, may_be_below = sources.c.origin_key == key_of(origin), sources.c.uri.startswith(below, autoescape=True)
         while True:
             query = (
-                select(sources.c.number, sources.c.uri)
-                .where(
-                    sources.c.collection_id == collection.id,
-                    sources.c.origin_key == key_of(origin),
-                    sources.c.number > last,
-                )
+                select(sources.c.number, sources.c.uri, sources.c.origin)
+                .where(sources.c.collection_id == collection.id, sources.c.number > last, or_(own, may_be_below))
                 .order_by(sources.c.number)
                 .limit(CHUNK)
             )
             with self._reading() as connection:
                 page = connection.execute(query).all()
             for row in page:
-                yield row.uri
+                if row.origin == origin or row.uri.startswith(below):  # LIKE may not tell upper from lower case
+                    yield row.uri
             if len(page) < CHUNK:
                 return
             last = page[-1].number

@@ -221,6 +221,19 @@ class CatalogIngestKit(CatalogFixtures):
         assert catalog.known(photos, ["gone", "going"]) == {}
         assert catalog.verify() == []
 
+    def test_sources_below_an_origin_are_listed(self, catalog: Catalog, photos: Collection) -> None:
+        """Also those that came through another argument; a neighbour that only begins alike is none of them."""
+        for uri, origin in {
+            "/pictures/a/1.jpg": "/pictures/a",
+            "/pictures/a.zip!/2.jpg": "/pictures/a.zip",
+            "/Pictures/3.jpg": "/Pictures",
+            "/pictures_2/4.jpg": "/pictures_2",
+        }.items():
+            make_item(catalog, photos, uri.replace("/", "-"), uris=[uri], origin=origin)
+
+        assert sorted(catalog.sources_of_origin(photos, "/pictures")) == ["/pictures/a.zip!/2.jpg", "/pictures/a/1.jpg"]
+        assert list(catalog.sources_of_origin(photos, "/pictures/a.zip")) == ["/pictures/a.zip!/2.jpg"]
+
     def test_sources_are_listed_by_origin(self, catalog: Catalog, photos: Collection) -> None:
         """More than a page of them, and only those that came through that argument."""
         catalog.claim(photos, [some_claim(f"i{i}", origin="/pictures") for i in range(1005)])

@@ -1,0 +1,44 @@
+# What people type. Each target does its own set-up and is quick where nothing changed.
+.PHONY: help demo setup test check wheel bench docs lock clean
+.DEFAULT_GOAL := help
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+DATA ?=
+export VENV DATA
+PYTEST ?=
+
+help: ## Say what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 8
+
+demo: ## Build a small library and search it; DATA=folder takes your pictures, DEMO_ONCE=1 does one search only
+	@scripts/install base-demo
+	@$(BIN)/morelike demo $(if $(DATA),"$$DATA") $(if $(filter 1,$(DEMO_ONCE)),--once)
+
+setup: ## Make .venv with all that the tests need
+	@scripts/install dev
+
+test: setup ## Run all tests; PYTEST="-k words" passes options on
+	@$(BIN)/pytest -n $(or $(WORKERS),logical) $(PYTEST)
+
+check: setup ## Style, types, floors
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/pytest -q tests/unit/test_floors.py
+
+wheel: setup ## Build the wheel and use it in an empty environment
+	@scripts/try-wheel
+
+bench: setup ## Measure, and write docs/benchmarks.md
+	@$(BIN)/python -m benchmarks
+
+docs: setup ## Write the generated parts of docs/
+	@$(BIN)/python scripts/generate_docs.py
+
+lock: setup ## Write requirements/*.txt anew
+	@scripts/lock
+
+clean: ## Remove everything that the targets above made, but the demo's library
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

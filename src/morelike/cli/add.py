@@ -1,0 +1,206 @@
+"""``morelike add``"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+from morelike.cli.interrupt import stop_on_interrupt
+from morelike.cli.output import AsJson, line, print_json
+from morelike.cli.progress import Reporter
+from morelike.cli.run import INTERRUPTED, SOME_REJECTED
+from morelike.cli.session import Session, session_of
+from morelike.cli.shapes import rejection_shape, report_shape
+from morelike.cli.text import human_size, parse_metadata
+
+if TYPE_CHECKING:
+    from morelike.dryrun import DryRun
+    from morelike.library import Library, OpenCollection
+    from morelike.progress import AddReport
+    from morelike.settings import Settings
+    from morelike.types import Rejection
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+DEFAULT_MODALITY = "image"
+SHOWN_REJECTIONS = 5
+
+
+@app.command()
+def add(
+    context: typer.Context,
+    *,
+    collection: Annotated[
+        str, typer.Argument(metavar="COLLECTION", help="The collection's name; it is made where it does not exist.")
+    ],
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="SOURCE",
+            help="Files, folders, globs, zip and tar archives, CSV, JSONL or Parquet tables, URLs, lists of URLs.",
+        ),
+    ] = None,
+    modality: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help=f"What a new collection holds; {DEFAULT_MODALITY} where not given."),
+    ] = None,
+    encoder: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="The encoder of a new collection: a name that `morelike encoders` lists, or auto."
+        ),
+    ] = "auto",
+    exclude: Annotated[list[str] | None, typer.Option(metavar="GLOB", help="Leave these out; repeatable.")] = None,
+    in_place: Annotated[
+        bool, typer.Option("--in-place", help="Refer to the files where they are; do not copy.")
+    ] = False,
+    sync: Annotated[
+        bool, typer.Option("--sync", help="Also remove what came from these sources before and is gone now.")
+    ] = False,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Try again what was rejected before; all of it where no SOURCE is named.")
+    ] = False,
+    tag: Annotated[
+        list[str] | None, typer.Option(metavar="TAG", help="Tag everything that is added; repeatable.")
+    ] = None,
+    meta: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Metadata of everything that is added; repeatable.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what it would cost and reject, from a sample; change nothing.")
+    ] = False,
+    workers: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Decode threads; one a core where not given.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add files, folders, archives, tables or URLs to a collection.
+
+    Running it again does nothing for what is there already, and continues what was interrupted. A file that
+    cannot be used is put down with its reason (morelike ls COLLECTION --rejected) and the rest goes on; the exit code
+    is 3 then.
+    """
+    session = session_of(context)
+    wanted = _Wanted(collection, modality, encoder)
+    settings = session.settings(workers=workers)
+    if dry_run:
+        found = _dry_run(session, settings, wanted, sources or [], exclude=tuple(exclude or ()), in_place=in_place)
+        _print_dry_run(collection, found, as_json=as_json)
+        return
+    metadata = parse_metadata(meta or [])
+    with session.open(workers=workers) as library, Reporter(quiet=session.quiet) as reporter:
+        opened = wanted.open(library, reporter.note)
+        with stop_on_interrupt() as stop:
+            report = opened.add(
+                *(sources or ()),
+                exclude=tuple(exclude or ()),
+                in_place=in_place,
+                sync=sync,
+                retry=retry,
+                tags=tuple(tag or ()),
+                metadata=metadata,
+                progress=reporter.ingest,
+                stop=stop,
+            )
+    if as_json:
+        print_json(report_shape(collection, report))
+    else:
+        _summary(collection, report)
+    if report.interrupted:
+        session.note(f"interrupted: {report.added} items are in; run the same command again to continue")
+        raise typer.Exit(INTERRUPTED)
+    if report.rejected or report.rejected_before:
+        raise typer.Exit(SOME_REJECTED)
+
+
+class _Wanted(NamedTuple):
+    """The collection to add to, and what to make it of where it is missing."""
+
+    name: str
+    modality: str | None
+    encoder: str
+
+    def open(self, library: Library, notify: Callable[[str], None]) -> OpenCollection:
+        known = self.name in {summary.name for summary in library.collections()}
+        modality = self.modality or (None if known else DEFAULT_MODALITY)
+        return library.collection(self.name, modality=modality, encoder=self.encoder, notify=notify)
+
+
+def _summary(collection: str, report: AddReport) -> None:
+    parts = [f"added {report.added}"]
+    parts += [f"already there {report.same}"] if report.same else []
+    parts += [f"replaced {report.replaced}"] if report.replaced else []
+    parts += [f"removed {report.removed}"] if report.removed else []
+    parts += [f"rejected {report.rejected}"] if report.rejected else []
+    line(f"{', '.join(parts)} in {report.seconds:.1f} s")
+    _print_rejections(report.rejections, report.rejected)
+    if report.rejected_before:
+        line(f"passed over {report.rejected_before} that were rejected before; --retry tries them again")
+    if report.rejected or report.rejected_before:
+        line(f"all rejected ones: morelike ls {collection} --rejected")
+    elif report.added:
+        line(f"search them: morelike search {collection} EXAMPLE")
+
+
+def _print_rejections(rejections: Sequence[Rejection], total: int) -> None:
+    for rejection in rejections[:SHOWN_REJECTIONS]:
+        line(f"  {rejection.uri}: {rejection.reason}")
+    if total > SHOWN_REJECTIONS:
+        line(f"  and {total - SHOWN_REJECTIONS} more")
+
+
+def _dry_run(
+    session: Session,
+    settings: Settings,
+    wanted: _Wanted,
+    sources: list[str],
+    *,
+    exclude: tuple[str, ...],
+    in_place: bool,
+) -> DryRun:
+    """Measure on a sample. A collection that does not exist yet is tried in a library that is thrown away."""
+    from morelike.library import open as open_library
+
+    with tempfile.TemporaryDirectory(prefix="morelike-dry-run-") as folder:
+        there = False
+        if settings.library.exists():
+            with open_library(settings) as library:
+                there = wanted.name in {summary.name for summary in library.collections()}
+        if not there:
+            settings = settings.model_copy(update={"library": Path(folder) / "library"})
+        with open_library(settings) as library:
+            return wanted.open(library, session.note).dry_run(*sources, exclude=exclude, in_place=in_place)
+
+
+def _print_dry_run(collection: str, found: DryRun, *, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            {
+                "collection": collection,
+                "files": found.files,
+                "sampled": found.sampled,
+                "rejected": [rejection_shape(rejection) for rejection in found.rejected],
+                "items_per_second": found.items_per_second,
+                "seconds_estimated": found.seconds_estimated,
+                "bytes_on_disk": found.bytes_on_disk,
+                "peak_memory": found.peak_memory,
+                "encoder": found.encoder,
+            }
+        )
+        return
+    line(f"{found.files} files; {found.sampled} of them tried with the encoder {found.encoder}; nothing was changed")
+    line(f"about {found.items_per_second:.1f} items/s, {_duration(found.seconds_estimated)} in all")
+    line(f"about {human_size(found.bytes_on_disk)} on disk, {human_size(found.peak_memory)} of memory at most")
+    if found.rejected:
+        line(f"{len(found.rejected)} of the sample would be rejected:")
+        _print_rejections(found.rejected, len(found.rejected))
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,0 +1,90 @@
+"""``morelike demo``"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from shlex import quote
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from morelike.cli.output import AsJson, line, print_json
+from morelike.cli.progress import Reporter
+from morelike.cli.search import print_hits
+from morelike.cli.session import Session, session_of
+from morelike.cli.shapes import hit_shape, report_shape
+from morelike.cli.text import near
+
+if TYPE_CHECKING:
+    from morelike.demo import Demo
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+LIBRARY, PICTURES = Path("demo-library"), Path("demo-pictures")
+HITS = 6
+
+
+@app.command()
+def demo(
+    context: typer.Context,
+    data: Annotated[
+        str | None, typer.Argument(metavar="DATA", help="A folder with pictures; photographs of its own without.")
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="One search only, nothing else.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Build a small library of photographs and search it.
+
+    The library is made in ./demo-library where --library does not name another folder. Without DATA the
+    photographs come from the scikit-image package (the extra `demo`), and altered copies of them (cropped, re-encoded,
+    recoloured, rotated) are written to ./demo-pictures.
+    """
+    from morelike.demo import build
+
+    given = session_of(context)
+    session = Session(library=given.library or LIBRARY, quiet=given.quiet)
+    with session.open() as library:
+        with Reporter(quiet=session.quiet) as reporter:
+            built = build(library, data or None, PICTURES, notify=reporter.note, progress=reporter.ingest)
+        name = built.collection.name
+        examples = list(built.examples.items())[: 1 if once else None]
+        searches = [(shown, built.collection.search(example, k=HITS)) for shown, example in examples]
+        total = built.collection.count()
+    if as_json:
+        answers = [
+            {"example": example, "hits": [hit_shape(hit) for hit in hits], "more": hits.more}
+            for example, hits in searches
+        ]
+        print_json({"library": str(session.library), "add": report_shape(name, built.report), "searches": answers})
+        return
+    line(f"{total} pictures in the collection {name} in {session.library}")
+    for example, hits in searches:
+        line()
+        line(f"most like {near(example)}:")
+        print_hits(hits.hits)
+    if not once:
+        _what_next(session, built)
+
+
+def _what_next(session: Session, built: Demo) -> None:
+    program = f"{_program()} --library {quote(str(session.library))}"
+    name = built.collection.name
+    examples = list(built.examples.values())
+    line()
+    line("try next:")
+    line(f"  {program} search {name} {quote(examples[-1])} --picture")
+    line(f"  {program} search {name} {quote(examples[0])} --crop 0,0,0.5,1")
+    line(f"  {program} ls {name}")
+    line(f"  {program} eval {name}")
+    line(f"  {program} add mine ~/Pictures")
+
+
+def _program() -> str:
+    """How the person at this terminal calls morelike again."""
+    if shutil.which("morelike"):
+        return "morelike"
+    called = Path(sys.argv[0])
+    return quote(os.path.relpath(called)) if called.name == "morelike" and called.exists() else "python -m morelike"

@@ -1,0 +1,42 @@
+"""``morelike doctor``"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from morelike.cli.output import AsJson, line, print_json
+from morelike.cli.session import session_of
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+@app.command()
+def doctor(
+    context: typer.Context,
+    fix: Annotated[bool, typer.Option("--fix", help="Mend what can be mended.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check a library and, with --fix, mend it.
+
+    The exit code is 1 where something is left to mend.
+    """
+    session = session_of(context)
+    with session.open() as library:
+        report = library.doctor(fix=fix, notify=session.note)
+    left = [finding for finding in report.findings if not finding.fixed]
+    if as_json:
+        findings = [
+            {"kind": f.kind, "sentence": f.sentence, "count": f.count, "fixed": f.fixed} for f in report.findings
+        ]
+        print_json({"ok": not left, "findings": findings})
+    else:
+        for finding in report.findings:
+            line(f"{'mended' if finding.fixed else 'found'}: {finding.sentence}")
+        if not report.findings:
+            line("the library is well")
+        elif left and not fix:
+            line("morelike doctor --fix mends what can be mended")
+    if left:
+        raise typer.Exit(1)

@@ -1,0 +1,47 @@
+"""``morelike eval``"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from morelike.cli.output import AsJson, line, print_json, table
+from morelike.cli.session import session_of
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+@app.command("eval")
+def evaluate(
+    context: typer.Context,
+    *,
+    collection: Annotated[str, typer.Argument(metavar="COLLECTION", help="The collection's name.")],
+    labels: Annotated[
+        str,
+        typer.Option(metavar="WHERE", help="Where an item's label is: parent-folder, or the name of a metadata field."),
+    ] = "parent-folder",
+    queries: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Ask only this many items, drawn by chance.")
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Which items are drawn.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Measure how well a collection finds items of the same label.
+
+    Every item asks for others like it and is itself left out. P@1: the first hit has the label; P@5: the share of the
+    first five; mAP: mean average precision over the whole ranking. Intervals are 95 %, by bootstrap over queries.
+    """
+    with session_of(context).open() as library:
+        found = library.collection(collection).evaluate(labels=labels, queries=queries, seed=seed)
+    values = {"p_at_1": found.p_at_1, "p_at_5": found.p_at_5, "map": found.map}
+    if as_json:
+        intervals = {name: list(interval) for name, interval in found.intervals.items()}
+        print_json({**values, "queries": found.queries, "labels": found.labels, "intervals": intervals})
+        return
+    rows = []
+    for name, title in (("p_at_1", "P@1"), ("p_at_5", "P@5"), ("map", "mAP")):
+        low, high = found.intervals.get(name, (float("nan"), float("nan")))
+        rows.append((title, f"{values[name]:.3f}", f"{low:.3f} to {high:.3f}"))
+    table(rows, ["measure", "value", "95 % interval"], right=("value",))
+    line(f"{found.queries} queries, {found.labels} labels")

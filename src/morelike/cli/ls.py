@@ -1,0 +1,114 @@
+"""``morelike ls``"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from morelike.cli.output import AsJson, line, print_json, table
+from morelike.cli.search import ID_LENGTH
+from morelike.cli.session import session_of
+from morelike.cli.shapes import item_shape, rejection_shape, source_name
+from morelike.cli.text import human_size, near
+from morelike.errors import UsageError
+
+if TYPE_CHECKING:
+    from morelike.library import CollectionSummary
+    from morelike.types import Item, Rejection
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+@app.command()
+def ls(
+    context: typer.Context,
+    *,
+    collection: Annotated[
+        str | None, typer.Argument(metavar="COLLECTION", help="The collection's name; all collections without.")
+    ] = None,
+    rejected: Annotated[bool, typer.Option("--rejected", help="What could not be added, and why.")] = False,
+    where: Annotated[str | None, typer.Option("--filter", metavar="EXPR", help="Only items that match.")] = None,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="How many at most.")] = 100,
+    offset: Annotated[int, typer.Option(metavar="N", min=0, help="Leave out the first ones: the next page.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """List collections, or the items of one."""
+    session = session_of(context)
+    if collection is None and (rejected or where):
+        raise UsageError("--rejected and --filter need a collection", hint="morelike ls lists the collections")
+    with session.open() as library:
+        if collection is None:
+            _collections(library.collections(), as_json=as_json)
+            return
+        opened = library.collection(collection)
+        if rejected:
+            ledger = opened.rejected(offset=offset, limit=limit + 1)
+            more = len(ledger) > limit
+            _rejections(ledger[:limit], more=more, as_json=as_json)
+        else:
+            items = opened.items(filter=where, offset=offset, limit=limit + 1)
+            more = len(items) > limit
+            _items(items[:limit], more=more, as_json=as_json)
+    if more and not as_json:
+        session.note(f"there are more: --offset {offset + limit}")
+
+
+def _collections(summaries: list[CollectionSummary], *, as_json: bool) -> None:
+    shapes: list[dict[str, Any]] = [
+        {
+            "name": summary.name,
+            "modality": summary.modality,
+            "items": summary.items,
+            "rejected": summary.rejected,
+            "encoders": [space.card.id for space in summary.spaces if space.active],
+            "created_at": summary.created_at,
+        }
+        for summary in summaries
+    ]
+    if as_json:
+        print_json({"collections": shapes})
+    elif not shapes:
+        line("no collections yet; morelike add NAME SOURCE makes one")
+    else:
+        rows = [
+            (
+                s["name"],
+                s["modality"],
+                s["items"],
+                s["rejected"],
+                ", ".join(card.split("@")[0] for card in s["encoders"]),
+            )
+            for s in shapes
+        ]
+        table(rows, ["name", "modality", "items", "rejected", "encoder"], right=("items", "rejected"), long="name")
+
+
+def _items(items: list[Item], *, more: bool, as_json: bool) -> None:
+    if as_json:
+        print_json({"items": [item_shape(item) for item in items], "more": more})
+        return
+    if not items:
+        line("no items")
+        return
+    tags = any(item.tags for item in items)
+    heads = ["item", "type", "size"] + (["tags"] if tags else []) + ["source"]
+    rows = [
+        [item.id[:ID_LENGTH], item.media_type.partition("/")[2], human_size(item.digest.size)]
+        + ([", ".join(item.tags)[:20]] if tags else [])
+        + [near(source_name(item))]
+        for item in items
+    ]
+    table(rows, heads, right=("size",), long="source")
+
+
+def _rejections(rejections: list[Rejection], *, more: bool, as_json: bool) -> None:
+    if as_json:
+        print_json({"rejected": [rejection_shape(rejection) for rejection in rejections], "more": more})
+        return
+    if not rejections:
+        line("nothing was rejected")
+    for rejection in rejections:
+        line(rejection.uri)
+        times = f", tried {rejection.attempts} times" if rejection.attempts > 1 else ""
+        line(f"  {rejection.stage}: {rejection.reason}{times}")

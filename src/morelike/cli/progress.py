@@ -1,0 +1,96 @@
+"""Where a long command is: a bar on a terminal, a line every ten seconds elsewhere. Always on standard error."""
+
+from __future__ import annotations
+
+import sys
+from time import monotonic
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from morelike.cli.output import console
+from morelike.cli.text import clean, human_size, shorten_middle
+
+if TYPE_CHECKING:
+    from morelike.progress import Progress
+
+__all__ = ["Reporter", "describe"]
+
+SECONDS_BETWEEN_LINES = 10.0
+CURRENT_WIDTH = 24
+
+
+class Reporter:
+    """Shows progress while its ``with`` block runs."""
+
+    def __init__(self, *, quiet: bool, every: float = SECONDS_BETWEEN_LINES) -> None:
+        self._quiet = quiet
+        self._every = every
+        self._next = monotonic() + every
+        self._bar: Any = None
+        self._task: Any = None
+
+    def __enter__(self) -> Reporter:
+        if not self._quiet and sys.stderr.isatty():
+            from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+            self._bar = Progress(
+                SpinnerColumn(),
+                BarColumn(bar_width=12),
+                TextColumn("{task.description}", markup=False),
+                console=console(stderr=True),
+                transient=True,
+            )
+            self._bar.start()
+            self._task = self._bar.add_task("starting", total=None)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def ingest(self, progress: Progress) -> None:
+        """What ``OpenCollection.add`` calls."""
+        through = progress.done + progress.same + progress.rejected
+        current = shorten_middle(clean(progress.current), CURRENT_WIDTH)
+        self._show(describe(progress), current, through, progress.total)
+
+    def download(self, name: str, done: int, total: int) -> None:
+        """What ``weights.pull`` calls: a file's name, bytes so far, bytes in all (0 where unknown)."""
+        of = f" of {human_size(total)}" if total else ""
+        self._show(f"{clean(name)}: {human_size(done)}{of}", "", done, total or None)
+
+    def note(self, sentence: str) -> None:
+        """A remark in between, above the bar where there is one."""
+        if self._quiet:
+            return
+        if self._bar is not None:
+            self._bar.console.print(clean(sentence))
+        else:
+            sys.stderr.write(clean(sentence) + "\n")
+            sys.stderr.flush()
+
+    def _show(self, sentence: str, current: str, done: int, total: int | None) -> None:
+        if self._bar is not None:
+            text = f"{sentence}  {current}".rstrip()
+            self._bar.update(self._task, description=text, completed=done, total=total)
+        elif not self._quiet and monotonic() >= self._next:
+            self._next = monotonic() + self._every
+            self.note(sentence)
+
+
+def describe(progress: Progress) -> str:
+    """``120 added, 3 there already, 1 rejected, 34.2/s, 0:12 left``, or why nothing moves."""
+    if progress.note:
+        return clean(progress.note)
+    parts = [f"{progress.done} added"]
+    if progress.same:
+        parts.append(f"{progress.same} there already")
+    if progress.rejected:
+        parts.append(f"{progress.rejected} rejected")
+    parts.append(f"{progress.rate:.1f}/s")
+    if progress.eta is not None:
+        minutes, seconds = divmod(round(progress.eta), 60)
+        parts.append(f"{minutes}:{seconds:02} left")
+    return ", ".join(parts)

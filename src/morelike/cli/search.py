@@ -1,0 +1,205 @@
+"""``morelike search``"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
+
+from morelike.cli.output import AsJson, line, print_json, table
+from morelike.cli.session import session_of
+from morelike.cli.shapes import hit_shape
+from morelike.cli.text import near
+from morelike.errors import UsageError
+
+if TYPE_CHECKING:
+    from morelike.types import Hit, Span
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+ID_LENGTH = 12
+Parts = list[str] | None
+
+
+@app.command()
+def search(
+    context: typer.Context,
+    *,
+    collection: Annotated[str, typer.Argument(metavar="COLLECTION", help="The collection's name.")],
+    example: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="EXAMPLE", help="A path, a URL, the id of an item (or its beginning), or - for standard input."
+        ),
+    ] = None,
+    text: Annotated[
+        str | None, typer.Option(metavar="WORDS", help="Words, where the encoder understands them.")
+    ] = None,
+    plus: Annotated[Parts, typer.Option(metavar="EXAMPLE", help="A further example; repeatable.")] = None,
+    minus: Annotated[Parts, typer.Option(metavar="EXAMPLE", help="An example to keep away from; repeatable.")] = None,
+    weight: Annotated[
+        list[float] | None,
+        typer.Option(
+            metavar="X", help="How much each part counts, in the order example, --text, --plus, --minus; repeatable."
+        ),
+    ] = None,
+    crop: Annotated[
+        str | None,
+        typer.Option(metavar="L,T,R,B", help="The box of the example that counts: fractions (0.1,0,0.9,1) or percent."),
+    ] = None,
+    where: Annotated[
+        str | None,
+        typer.Option("--filter", metavar="EXPR", help="Only items that match: \"width >= 1000 and tag = 'cat'\"."),
+    ] = None,
+    threshold: Annotated[float | None, typer.Option(metavar="X", help="Leave out hits with a lower score.")] = None,
+    k: Annotated[int, typer.Option("-k", "--k", metavar="N", min=1, help="How many hits.")] = 10,
+    offset: Annotated[int, typer.Option(metavar="N", min=0, help="Leave out the first hits: the next page.")] = 0,
+    mode: Annotated[str, typer.Option(metavar="NAME", help="How to search.")] = "similar",
+    explain: Annotated[bool, typer.Option("--explain", help="Say why, and where the time went.")] = False,
+    picture: Annotated[
+        bool | None,
+        typer.Option("--picture/--no-picture", help="Show the pictures; done unasked in terminals that can."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find the items that are most like an example.
+
+    Scores are higher for closer. The example is read exactly as `add` reads files.
+    """
+    session = session_of(context)
+    with session.open() as library:
+        opened = library.collection(collection)
+        parts = _weighted(
+            _content(example, library.settings.max_file_size), text, plus or [], minus or [], weight or []
+        )
+        hits = opened.search(
+            parts.example,
+            plus=parts.plus,
+            minus=parts.minus,
+            crop=None if crop is None else _box(crop),
+            filter=where,
+            threshold=threshold,
+            k=k,
+            offset=offset,
+            mode=mode,
+            explain=explain,
+        )
+        if as_json:
+            answer: dict[str, Any] = {"hits": [hit_shape(hit, explain=explain) for hit in hits], "more": hits.more}
+            print_json({**answer, "timings": dict(hits.timings)} if explain else answer)
+            return
+        print_hits(hits.hits, offset=offset)
+        if explain:
+            _print_timings(hits.hits, hits.timings)
+        _show_pictures(opened, hits.hits, picture)
+    if hits.more:
+        session.note(f"there are more: --offset {offset + k}")
+
+
+class _Parts(NamedTuple):
+    """What the library takes: each part with its weight."""
+
+    example: Any
+    plus: tuple[Any, ...]
+    minus: tuple[Any, ...]
+
+
+def _weighted(
+    example: str | bytes | None, text: str | None, plus: list[str], minus: list[str], weights: list[float]
+) -> _Parts:
+    """Deal the weights out in the order in which the help names the parts."""
+    from morelike.types import Example
+
+    parts = (example is not None) + (text is not None) + len(plus) + len(minus)
+    if weights and len(weights) != parts:
+        raise UsageError(
+            f"{len(weights)} weights for {parts} parts of the query",
+            hint="one --weight for each, in the order example, --text, --plus, --minus",
+        )
+    left = iter(weights or [1.0] * parts)
+    first = None if example is None else (example, next(left))
+    words = () if text is None else (Example("text", text, next(left)),)
+    return _Parts(first, words + tuple((one, next(left)) for one in plus), tuple((one, next(left)) for one in minus))
+
+
+def print_hits(hits: Sequence[Hit], *, offset: int = 0) -> None:
+    """The table of hits; also what the demo prints."""
+    if not hits:
+        line("nothing found")
+        return
+    spans = any(hit.span.unit != "whole" for hit in hits)
+    unit = next(iter(hits[0].unit), "")
+    other_unit = unit if any(hit.unit.get(unit) != hit.score for hit in hits) else ""
+    heads = ["#", "score"] + ([other_unit] if other_unit else []) + ["item"] + (["where"] if spans else []) + ["source"]
+    rows = []
+    for place, hit in enumerate(hits, start=offset + 1):
+        row: list[object] = [place, f"{hit.score:.3f}"]
+        row += [f"{hit.unit.get(other_unit, float('nan')):.3f}"] if other_unit else []
+        row.append(hit.item[:ID_LENGTH])
+        row += [_where(hit.span)] if spans else []
+        rows.append([*row, near(hit.source)])
+    table(rows, heads, right=("#", "score", other_unit), long="source")
+
+
+def _where(span: Span) -> str:
+    if span.unit == "whole":
+        return ""
+    return f"{span.unit} {span.start:g}" + (f"-{span.end:g}" if span.end > span.start else "")
+
+
+def _print_timings(hits: Sequence[Hit], timings: Any) -> None:
+    for hit in hits:
+        if hit.why:
+            line(f"{hit.item[:ID_LENGTH]}  {', '.join(f'{name}: {value}' for name, value in hit.why.items())}")
+    line("time: " + ", ".join(f"{stage} {seconds * 1000:.1f} ms" for stage, seconds in timings.items()))
+
+
+def _content(example: str | None, limit: int) -> str | bytes | None:
+    """What the library takes as an example; ``-`` is read here, and not without end."""
+    if example != "-":
+        return example
+    if sys.stdin.isatty():
+        raise UsageError("- reads the example from standard input", hint="morelike search photos - < picture.jpg")
+    data = sys.stdin.buffer.read(limit + 1)
+    if len(data) > limit:
+        raise UsageError(f"standard input has more than {limit} bytes", hint="MORELIKE_MAX_FILE_SIZE raises the limit")
+    if not data:
+        raise UsageError("standard input is empty")
+    return data
+
+
+def _box(text: str) -> tuple[float, float, float, float]:
+    """``0.1,0,0.9,1`` or ``10%,0%,90%,100%`` as fractions."""
+    hint = "left, top, right, bottom as fractions of the picture: --crop 0.1,0.2,0.9,1"
+    parts = [part.strip() for part in text.split(",")]
+    try:
+        numbers = [float(part[:-1]) / 100 if part.endswith("%") else float(part) for part in parts]
+    except ValueError:
+        numbers = []
+    if len(numbers) != 4:
+        raise UsageError(f"--crop cannot be {text!r}", hint=hint)
+    left, top, right, bottom = numbers
+    if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
+        raise UsageError(f"--crop {text} is no box inside the picture", hint=hint)
+    return left, top, right, bottom
+
+
+def _show_pictures(opened: Any, hits: Sequence[Hit], wanted: bool | None) -> None:
+    """Thumbnails under the table, where standard output is a terminal and can show them, or was told to."""
+    from morelike.display import contact_sheet, picture_protocol, terminal_picture
+    from morelike.errors import MorelikeError
+
+    if wanted is False or not hits or not sys.stdout.isatty():
+        return
+    protocol = picture_protocol() or ("blocks" if wanted else None)
+    if protocol is None:
+        return
+    pictures: list[bytes | None] = []
+    for hit in hits:
+        try:
+            pictures.append(opened.preview(hit.item, side=192, span=hit.span).data)
+        except MorelikeError:  # the file behind it may be gone; its row is shown all the same
+            pictures.append(None)
+    sys.stdout.write(terminal_picture(contact_sheet(pictures), protocol) + "\n")
