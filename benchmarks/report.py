@@ -1,0 +1,110 @@
+"""The results as a page of the documentation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def written(results: dict[str, Any]) -> str:
+    """Markdown for docs/benchmarks.md."""
+    machine = results["machine"]
+    versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
+    lines = [
+        "# Benchmarks",
+        "",
+        (
+            "Written by `make bench` from `benchmarks/results.json`. The machine was shared and noisy: read the ratios, "
+            "which come from one run, rather than the seconds."
+        ),
+        "",
+        (
+            f"Measured {results['date']} on {machine['processor']}, {machine['cores']} cores, "
+            f"{machine['memory_gib']} GiB, {machine['system']}, Python {machine['python']}; {versions}."
+        ),
+        "",
+    ]
+    sections = {"quality": _quality, "ingest": _ingest, "memory": _memory, "startup": _startup}
+    for part, section in sections.items():
+        if part in results:
+            lines += section(results[part])
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _quality(rows: list[dict[str, Any]]) -> list[str]:
+    lines = [
+        "## Does it find its own kind?",
+        "",
+        (
+            "1 000 photographs of clothes in ten folders; each is a query, left out of its own answer; 95 % bootstrap "
+            "intervals over queries in brackets (`morelike eval COLLECTION --labels parent-folder`)."
+        ),
+        "",
+        "| encoder | numbers | P@1 | P@5 | mAP |",
+        "|---|---|---|---|---|",
+    ]
+    for row in rows:
+        cells = [_interval(row, key) for key in ("p_at_1", "p_at_5", "map")]
+        lines.append(f"| `{row['encoder']}` | {row['dim']} | {' | '.join(cells)} |")
+    return [*lines, ""]
+
+
+def _interval(row: dict[str, Any], key: str) -> str:
+    low, high = row["intervals"][key]
+    return f"{row[key]:.3f} ({low:.3f}-{high:.3f})"
+
+
+def _ingest(rows: list[dict[str, Any]]) -> list[str]:
+    lines = [
+        "## Adding",
+        "",
+        (
+            "The floor is the larger of the encoder's own time on pictures that are already decoded, and (decode CPU + "
+            "encode CPU) / cores. The plain loop decodes, encodes one, inserts one into SQLite and faiss. Best of three each."
+        ),
+        "",
+        (
+            "| encoder | pictures | encoder alone | floor | `add --in-place` | × floor | `add`, blobs stored | × floor "
+            "| plain loop | plain / in place |"
+        ),
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| `{row['encoder']}` | {row['pictures']} | {row['encoder_alone_s']:.2f} s | {row['floor_s']:.2f} s "
+        f"| {row['add_in_place_s']:.2f} s | {row['in_place_over_floor']:.2f} | {row['add_stored_s']:.2f} s "
+        f"| {row['stored_over_floor']:.2f} | {row['plain_loop_s']:.2f} s | {row['plain_over_in_place']:.2f} |"
+        for row in rows
+    ]
+    return [*lines, ""]
+
+
+def _memory(rows: list[dict[str, Any]]) -> list[str]:
+    lines = [
+        "## Memory",
+        "",
+        (
+            "Peak resident memory of adding synthetic pictures, each size in a process of its own. Memory follows the "
+            "window of items in flight; what grows with the collection is the index."
+        ),
+        "",
+        "| encoder | peak at 1 k | peak at 10 k | the index's own bytes between them | beyond the index |",
+        "|---|---|---|---|---|",
+    ]
+    for row in rows:
+        small, large = (run["peak_bytes"] / 1e6 for run in row["runs"])
+        lines.append(
+            f"| `{row['encoder']}` | {small:.0f} MB | {large:.0f} MB | {row['index_bytes'] / 1e6:.1f} MB "
+            f"| {row['beyond_index_mb']:.1f} MB |"
+        )
+    return [*lines, ""]
+
+
+def _startup(row: dict[str, float]) -> list[str]:
+    return [
+        "## Starting",
+        "",
+        (
+            f"Medians of whole processes: `import morelike` {1000 * row['import_morelike_s']:.0f} ms beyond an empty "
+            f"process ({1000 * row['empty_process_s']:.0f} ms); `morelike --help` {1000 * row['morelike_help_s']:.0f} ms."
+        ),
+        "",
+    ]
