@@ -89,6 +89,7 @@ class Ingest:
         pool = ThreadPoolExecutor(self._workers, thread_name_prefix="decode")
         writer = ThreadPoolExecutor(1, thread_name_prefix="write")
         try:
+            writer.submit(self._write, self._sweep).result()
             for origin, blobs in sources:
                 self._origin = origin
                 self._seen.clear()
@@ -368,6 +369,11 @@ class Ingest:
             self._settle(work.reading)
         if works:
             self._meter.tick(works[-1].reading.blob.name)
+
+    def _sweep(self) -> None:
+        """Remove what a crash of an earlier run left half written."""
+        with self._stores.lock.hold(f"add to {self._collection.name}", waiting=self._meter.waiting):
+            self._stores.blobs.sweep()
 
     def _checkpoint(self) -> None:
         """What makes the next open fast; all that counts is durable already."""

@@ -19,7 +19,7 @@ from morelike.testing.images import write_images
 from morelike.testing.toys import ToyEncoder
 
 DRIVER = Path(__file__).with_name("driver.py")
-PICTURES = 400
+PICTURES = 900
 KILLS = 60
 
 
