@@ -55,11 +55,8 @@ class DenseBlock:
     """(rows, dim) float32. Each pair is summed in the same order wherever it stands, so equal rows tie exactly."""
 
     def __init__(self, shape: Shape, rows: int) -> None:
-        faiss = kernels()
         self.data: NDArray[np.float32] = np.empty((rows, shape.dim), dtype=np.float32)
         self._squared = shape.metric == "l2"
-        self._kernel = faiss.fvec_L2sqr_by_idx if self._squared else faiss.fvec_inner_products_by_idx
-        self._pointer = faiss.swig_ptr
 
     def write(self, at: slice | Ids, stored: NDArray[np.float32]) -> None:
         self.data[at] = stored
@@ -69,12 +66,14 @@ class DenseBlock:
         q, dim = queries.shape
         step = len(chosen) if q == 1 else max(64, _CACHED // (4 * dim))
         result = np.empty((q, len(chosen)), dtype=np.float32)
-        pointer = self._pointer
+        faiss = kernels()
+        kernel = faiss.fvec_L2sqr_by_idx if self._squared else faiss.fvec_inner_products_by_idx
+        pointer = faiss.swig_ptr
         for start in range(0, len(chosen), max(step, 1)):
             part = chosen[start : start + step]
             each = np.ascontiguousarray(np.broadcast_to(part, (q, len(part))))
             products = np.empty((q, len(part)), dtype=np.float32)
-            self._kernel(pointer(products), pointer(queries), pointer(self.data), pointer(each), dim, q, len(part))
+            kernel(pointer(products), pointer(queries), pointer(self.data), pointer(each), dim, q, len(part))
             result[:, start : start + step] = products
         return np.subtract(0, result, out=result) if self._squared else result
 
@@ -86,11 +85,8 @@ class BitBlock:
     """
 
     def __init__(self, shape: Shape, rows: int) -> None:
-        faiss = kernels()
         self.data: NDArray[np.uint8] = np.empty((rows, stored_columns(shape)), dtype=np.uint8)
         self._counts = np.empty(rows, dtype=np.int32)
-        self._hamming = faiss.hammings
-        self._pointer = faiss.swig_ptr
 
     def write(self, at: slice | Ids, stored: NDArray[np.uint8]) -> None:
         self.data[at] = stored
@@ -101,19 +97,20 @@ class BitBlock:
         data, counts = self.data[rows], self._counts[rows]
         step = max(64, _CACHED // width)
         result = np.empty((q, len(data)), dtype=np.float32)
-        pointer = self._pointer
+        faiss = kernels()
+        pointer = faiss.swig_ptr
         asked = popcount(queries)[:, None]
         for start in range(0, len(data), step):
             part = data[start : start + step]
             distances = np.empty((q, len(part)), dtype=np.int32)
-            self._hamming(pointer(queries), pointer(part), q, len(part), width, pointer(distances))
+            faiss.hammings(pointer(queries), pointer(part), q, len(part), width, pointer(distances))
             sums = asked + counts[start : start + step]
             result[:, start : start + step] = (sums - distances) / np.maximum(sums + distances, 1)
         return result
 
 
 def kernels() -> Any:
-    """faiss, imported at the first search: most commands never make one."""
+    """faiss, imported at the first search: most commands, ``add`` among them, never make one."""
     return importlib.import_module("faiss")
 
 

@@ -49,7 +49,7 @@ _SPACE = (
 )
 _PAGE = 16384
 """Vectors of 512 floats fill 4 KiB pages by half only; larger pages cost more where ids land at random."""
-_CHUNK_BYTES = 8 << 20
+_CHUNK_BYTES = 2 << 20
 
 
 @dataclass(frozen=True, slots=True)

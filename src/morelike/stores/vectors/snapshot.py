@@ -26,7 +26,7 @@ _MAGIC = b"morelike snapshot 1\n"
 _LENGTH = struct.Struct("<I")
 _LONGEST_HEADER = 4096
 _DIGEST_BYTES = 32
-_CHUNK_BYTES = 16 << 20
+_CHUNK_BYTES = 4 << 20
 
 
 class Unusable(Exception):
