@@ -59,7 +59,8 @@ def _ingest(rows: list[dict[str, Any]]) -> list[str]:
         "",
         (
             "The floor is the larger of the encoder's own time on pictures that are already decoded, and (decode CPU + "
-            "encode CPU) / cores. The plain loop decodes, encodes one, inserts one into SQLite and faiss. Best of three each."
+            "encode CPU) / cores, decoding timed with every core at it. The plain loop decodes, encodes one, inserts one into "
+            "SQLite and faiss. Medians of five rounds, each of which measures all of them; the range of the ratios in brackets."
         ),
         "",
         (
@@ -68,13 +69,17 @@ def _ingest(rows: list[dict[str, Any]]) -> list[str]:
         ),
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
-    lines += [
-        f"| `{row['encoder']}` | {row['pictures']} | {row['encoder_alone_s']:.2f} s | {row['floor_s']:.2f} s "
-        f"| {row['add_in_place_s']:.2f} s | {row['in_place_over_floor']:.2f} | {row['add_stored_s']:.2f} s "
-        f"| {row['stored_over_floor']:.2f} | {row['plain_loop_s']:.2f} s | {row['plain_over_in_place']:.2f} |"
-        for row in rows
-    ]
+    for row in rows:
+        seconds = (f"{row[key]:.2f} s" for key in ("encoder_alone_s", "floor_s", "add_in_place_s"))
+        cells = [f"`{row['encoder']}`", str(row["pictures"]), *seconds, _ratio(row, "in_place_over_floor")]
+        cells += [f"{row['add_stored_s']:.2f} s", _ratio(row, "stored_over_floor"), f"{row['plain_loop_s']:.2f} s"]
+        lines.append(f"| {' | '.join([*cells, _ratio(row, 'plain_over_in_place')])} |")
     return [*lines, ""]
+
+
+def _ratio(row: dict[str, Any], key: str) -> str:
+    low, high = row[f"{key}_range"]
+    return f"{row[key]:.2f} ({low:.2f}-{high:.2f})"
 
 
 def _memory(rows: list[dict[str, Any]]) -> list[str]:
