@@ -1,9 +1,9 @@
 """`add` against its floor, and against the same work written as a plain loop.
 
 The floor is the larger of the encoder's own time on tensors that are already in memory, and (decode CPU + encode CPU) /
-cores; decoding is timed with every core at it, for two threads of one core are slower than two cores. The plain
-loop decodes, encodes one, inserts one: what a first script would do. Each round measures all of them one after the other, and
-the ratios are medians over rounds: on a shared machine they hold where seconds do not.
+cores; decoding is timed with every core at it, for two threads of one core are slower than two cores. The plain loop
+decodes, encodes one, inserts one: what a first script would do. Each round measures all of them one after the other,
+and the ratios are medians over rounds: on a shared machine they hold where seconds do not.
 """
 
 from __future__ import annotations

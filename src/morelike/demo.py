@@ -51,6 +51,7 @@ SHOWN = ("coffee", "chelsea", "motorcycle_left")
 
 QUALITY = 60
 ID_LENGTH = 12
+PAGE = 1000
 OWN_COLLECTION, DATA_COLLECTION = "photographs", "pictures"
 
 
@@ -84,10 +85,23 @@ def build(
         return Demo(collection, report, dict(zip(paths, paths, strict=True)))
     collection = library.collection(DATA_COLLECTION, modality="image", notify=notify)
     report = collection.add(str(Path(data).expanduser()), in_place=True, progress=progress)
-    items = collection.items(limit=len(SHOWN))
-    if not items:
+    found = _found_in(collection, data)
+    if not found:
         raise UsageError(f"there is no picture in {data}", hint="DATA names a folder with pictures")
-    return Demo(collection, report, {item.sources[0].uri: item.id[:ID_LENGTH] for item in items})
+    step = max(1, len(found) // len(SHOWN))  # from different folders, where the pictures lie in several
+    return Demo(collection, report, dict(found[::step][: len(SHOWN)]))
+
+
+def _found_in(collection: OpenCollection, data: str) -> list[tuple[str, str]]:
+    """(path, item) of pictures below ``data``, some at most: an earlier run may have added another folder."""
+    place = str(Path(data).expanduser().absolute())
+    found: list[tuple[str, str]] = []
+    offset = 0
+    while len(found) < PAGE and (items := collection.items(limit=PAGE, offset=offset)):
+        uris = ((source.uri, item.id[:ID_LENGTH]) for item in items for source in item.sources)
+        found += [(uri, item) for uri, item in uris if uri == place or uri.startswith((f"{place}/", f"{place}!"))]
+        offset += len(items)
+    return found
 
 
 def make_pictures(folder: Path) -> tuple[Path, Path]:

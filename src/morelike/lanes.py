@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from threading import Lock
 
-from morelike.errors import DigestMismatch, SpaceMismatch, UnknownName, UsageError
+from morelike.errors import DigestMismatch, ModelError, SpaceMismatch, UnknownName, UsageError
 from morelike.models import choose, weights
 from morelike.prepare import EncoderLane
 from morelike.protocols import Encoder
@@ -32,12 +32,7 @@ class Lanes:
             self._add(encoder)
             card = encoder.card
         elif encoder == "auto":
-            choice = choose.auto(tuple(kinds), self._settings)
-            card = weights.pull(choice.card, self._settings) if choice.pull else choice.card
-            if notify is not None:
-                notify(choice.why)
-                if choice.better:
-                    notify(choice.better)
+            card = self._automatic(tuple(kinds), notify or (lambda _: None))
         else:
             card = resolve_card(encoder, self._settings)
         chosen = {kind: card for kind in kinds if kind in card.kinds}
@@ -48,6 +43,24 @@ class Lanes:
             )
         self._lane_of(card)
         return chosen
+
+    def _automatic(self, kinds: tuple[Kind, ...], notify: Callable[[str], None]) -> Card:
+        """The best card that can be had now: a download that fails is no reason to stop where one needs no weights."""
+        choice = choose.auto(kinds, self._settings)
+        notify(choice.why)
+        if choice.better:
+            notify(choice.better)
+        if not choice.pull:
+            return choice.card
+        try:
+            return weights.pull(choice.card, self._settings, _tenths(notify))
+        except ModelError as error:
+            without = self._settings.model_copy(update={"offline": True})
+            instead = choose.auto(kinds, without)
+            if instead.pull:
+                raise
+            notify(f"{error.message}; {instead.card.name} is used instead")
+            return instead.card
 
     def check(self, spaces: Sequence[Space], encoder: str | Encoder, collection: str) -> None:
         """Refuse an encoder that is not the collection's own. Raises SpaceMismatch."""
@@ -86,6 +99,19 @@ class Lanes:
     def close(self) -> None:
         for lane in self._lanes.values():
             lane.close()
+
+
+def _tenths(notify: Callable[[str], None]) -> Callable[[str, int, int], None]:
+    """Progress of a download as a sentence at each tenth of a file."""
+    told: dict[str, int] = {}
+
+    def progress(file: str, done: int, total: int) -> None:
+        tenth = 10 * done // total if total else 0
+        if tenth > told.get(file, 0):
+            told[file] = tenth
+            notify(f"{file}: {done / 1e6:.0f} of {total / 1e6:.0f} MB")
+
+    return progress
 
 
 def _load(card: Card, settings: Settings) -> Encoder:

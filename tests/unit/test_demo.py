@@ -96,3 +96,14 @@ def test_demo_of_an_empty_folder(few: Path, capsys: pytest.CaptureFixture[str]) 
 
     assert run(["demo", str(few / "empty")]) == 2
     assert "there is no picture in" in capsys.readouterr().err
+
+
+def test_examples_come_from_the_folder_that_was_named(few: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """After another folder, the demo asks with pictures of the one that is named now."""
+    made, queries = demo.make_pictures(few / "own")
+    for folder in (made, queries):
+        assert run(["demo", str(folder), "--json", "--quiet"]) == 0
+        answer = json.loads(capsys.readouterr().out)
+
+    assert len(answer["searches"]) == 3
+    assert all(Path(search["example"]).parent == queries for search in answer["searches"])

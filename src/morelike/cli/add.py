@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from morelike.cli.help import Command
 from morelike.cli.interrupt import stop_on_interrupt
 from morelike.cli.output import AsJson, line, print_json
 from morelike.cli.progress import Reporter
 from morelike.cli.run import INTERRUPTED, SOME_REJECTED
 from morelike.cli.session import Session, session_of
 from morelike.cli.shapes import rejection_shape, report_shape
-from morelike.cli.text import human_size, parse_metadata
+from morelike.cli.text import human_size, near, parse_metadata
+from morelike.errors import UsageError
 
 if TYPE_CHECKING:
     from morelike.dryrun import DryRun
@@ -26,11 +28,19 @@ if TYPE_CHECKING:
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
+EXAMPLES = """\
+morelike add photos ~/Pictures
+morelike add photos holiday.zip table.csv --tag holiday --meta year=2024
+morelike add photos 'holiday/**/*.jpg' --exclude '*thumb*' --dry-run
+morelike add photos ~/Pictures --sync
+"""
+
 DEFAULT_MODALITY = "image"
 SHOWN_REJECTIONS = 5
+NEW, WHAT, AGAIN = "A new collection", "What is added", "A further run"
 
 
-@app.command()
+@app.command(cls=Command, epilog=EXAMPLES)
 def add(
     context: typer.Context,
     *,
@@ -46,29 +56,49 @@ def add(
     ] = None,
     modality: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help=f"What a new collection holds; {DEFAULT_MODALITY} where not given."),
+        typer.Option(
+            metavar="NAME",
+            help=f"What it holds; {DEFAULT_MODALITY} where not given.",
+            rich_help_panel=NEW,
+        ),
     ] = None,
     encoder: Annotated[
         str,
         typer.Option(
-            metavar="NAME", help="The encoder of a new collection: a name that `morelike encoders` lists, or auto."
+            metavar="NAME",
+            help="Its encoder: a name that `morelike encoders` lists, or auto.",
+            rich_help_panel=NEW,
         ),
     ] = "auto",
-    exclude: Annotated[list[str] | None, typer.Option(metavar="GLOB", help="Leave these out; repeatable.")] = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option(metavar="GLOB", help="Leave these out; repeatable.", rich_help_panel=WHAT)
+    ] = None,
     in_place: Annotated[
-        bool, typer.Option("--in-place", help="Refer to the files where they are; do not copy.")
+        bool, typer.Option("--in-place", help="Refer to the files where they are; do not copy.", rich_help_panel=WHAT)
     ] = False,
     sync: Annotated[
-        bool, typer.Option("--sync", help="Also remove what came from these sources before and is gone now.")
+        bool,
+        typer.Option(
+            "--sync", help="Also remove what came from these sources before and is gone now.", rich_help_panel=AGAIN
+        ),
     ] = False,
     retry: Annotated[
-        bool, typer.Option("--retry", help="Try again what was rejected before; all of it where no SOURCE is named.")
+        bool,
+        typer.Option(
+            "--retry",
+            help="Try again what was rejected before; all of it where no SOURCE is named.",
+            rich_help_panel=AGAIN,
+        ),
     ] = False,
     tag: Annotated[
-        list[str] | None, typer.Option(metavar="TAG", help="Tag everything that is added; repeatable.")
+        list[str] | None,
+        typer.Option(metavar="TAG", help="Tag everything that is added; repeatable.", rich_help_panel=WHAT),
     ] = None,
     meta: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Metadata of everything that is added; repeatable.")
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE", help="Metadata of everything that is added; repeatable.", rich_help_panel=WHAT
+        ),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what it would cost and reject, from a sample; change nothing.")
@@ -88,12 +118,17 @@ def add(
     wanted = _Wanted(collection, modality, encoder)
     settings = session.settings(workers=workers)
     if dry_run:
+        _check(sources or [], settings, exclude or [], retry=False)
         found = _dry_run(session, settings, wanted, sources or [], exclude=tuple(exclude or ()), in_place=in_place)
         _print_dry_run(collection, found, as_json=as_json)
         return
     metadata = parse_metadata(meta or [])
-    with session.open(workers=workers) as library, Reporter(quiet=session.quiet) as reporter:
-        opened = wanted.open(library, reporter.note)
+    _check(sources or [], settings, exclude or [], retry=retry)
+    with (
+        session.open(make=not retry or bool(sources), workers=workers) as library,
+        Reporter(quiet=session.quiet) as reporter,
+    ):
+        opened = wanted.open(library, reporter.note) if sources else library.collection(collection)
         with stop_on_interrupt() as stop:
             report = opened.add(
                 *(sources or ()),
@@ -109,12 +144,22 @@ def add(
     if as_json:
         print_json(report_shape(collection, report))
     else:
-        _summary(collection, report)
+        _summary(session, collection, report)
     if report.interrupted:
-        session.note(f"interrupted: {report.added} items are in; run the same command again to continue")
+        session.note(f"interrupted: {report.added + report.same} items are in; run the same command again to continue")
         raise typer.Exit(INTERRUPTED)
     if report.rejected or report.rejected_before:
         raise typer.Exit(SOME_REJECTED)
+
+
+def _check(sources: list[str], settings: Settings, exclude: list[str], *, retry: bool) -> None:
+    """Refuse what cannot be found before a collection is made or anything is added. Raises SourceError, UsageError."""
+    from morelike.sources.find import open_source
+
+    if not (sources or retry):
+        raise UsageError("there is nothing to add", hint="name a file, a folder, an archive, a table or a URL")
+    for source in sources:
+        open_source(source, settings, exclude)
 
 
 class _Wanted(NamedTuple):
@@ -130,7 +175,11 @@ class _Wanted(NamedTuple):
         return library.collection(self.name, modality=modality, encoder=self.encoder, notify=notify)
 
 
-def _summary(collection: str, report: AddReport) -> None:
+def _summary(session: Session, collection: str, report: AddReport) -> None:
+    touched = (report.added, report.same, report.replaced, report.removed, report.rejected, report.rejected_before)
+    if not any(touched) and not report.interrupted:
+        line("there was nothing to add")
+        return
     parts = [f"added {report.added}"]
     parts += [f"already there {report.same}"] if report.same else []
     parts += [f"replaced {report.replaced}"] if report.replaced else []
@@ -141,14 +190,14 @@ def _summary(collection: str, report: AddReport) -> None:
     if report.rejected_before:
         line(f"passed over {report.rejected_before} that were rejected before; --retry tries them again")
     if report.rejected or report.rejected_before:
-        line(f"all rejected ones: morelike ls {collection} --rejected")
-    elif report.added:
-        line(f"search them: morelike search {collection} EXAMPLE")
+        line(f"all that is rejected: {session.call(f'ls {collection} --rejected')}")
+    if report.added and not report.interrupted:
+        line(f"search: {session.call(f'search {collection} EXAMPLE')}")
 
 
 def _print_rejections(rejections: Sequence[Rejection], total: int) -> None:
     for rejection in rejections[:SHOWN_REJECTIONS]:
-        line(f"  {rejection.uri}: {rejection.reason}")
+        line(f"  {near(rejection.uri)}: {rejection.reason}")
     if total > SHOWN_REJECTIONS:
         line(f"  and {total - SHOWN_REJECTIONS} more")
 

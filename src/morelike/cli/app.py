@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from morelike import __version__
+from morelike.cli.help import Group
 from morelike.cli.session import Session
 
 __all__ = ["COMMANDS", "app"]
@@ -35,7 +34,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 """Name to (module, one line of help). The module's ``app`` is the command; a test compares the two helps."""
 
 
-class LazyGroup(TyperGroup):
+class LazyGroup(Group):
     """Commands from ``COMMANDS``. Contexts are Any: typer's own click class has moved between its releases."""
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -49,12 +48,11 @@ class LazyGroup(TyperGroup):
         command.name = cmd_name
         return command
 
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        name = args[0]
-        if name not in COMMANDS and not name.startswith("-"):
-            near = difflib.get_close_matches(name, COMMANDS, n=2)
-            ctx.fail(f"there is no command {name!r}" + (f"; did you mean {' or '.join(near)}?" if near else ""))
-        return super().resolve_command(ctx, args)
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:  # typer itself would leave without a word
+            raise typer.Abort from error
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         with formatter.section("Commands"):

@@ -6,13 +6,19 @@ from typing import Annotated
 
 import typer
 
+from morelike.cli.help import Command
 from morelike.cli.output import AsJson, print_json
 from morelike.cli.session import session_of
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
+EXAMPLES = """\
+morelike count photos
+morelike count photos --filter "tag = 'cat'"
+"""
 
-@app.command()
+
+@app.command(cls=Command, epilog=EXAMPLES)
 def count(
     context: typer.Context,
     collection: Annotated[str, typer.Argument(metavar="COLLECTION", help="The collection's name.")],

@@ -11,23 +11,30 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from morelike.cli.help import Command
 from morelike.cli.output import AsJson, line, print_json
 from morelike.cli.progress import Reporter
-from morelike.cli.search import print_hits
+from morelike.cli.search import print_hits, show_pictures
 from morelike.cli.session import Session, session_of
 from morelike.cli.shapes import hit_shape, report_shape
 from morelike.cli.text import near
 
 if TYPE_CHECKING:
     from morelike.demo import Demo
+    from morelike.hits import Hits
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+EXAMPLES = """\
+morelike demo
+morelike demo ~/Pictures
+"""
 
 LIBRARY, PICTURES = Path("demo-library"), Path("demo-pictures")
 HITS = 6
 
 
-@app.command()
+@app.command(cls=Command, epilog=EXAMPLES)
 def demo(
     context: typer.Context,
     data: Annotated[
@@ -46,13 +53,14 @@ def demo(
 
     given = session_of(context)
     session = Session(library=given.library or LIBRARY, quiet=given.quiet)
-    with session.open() as library:
+    with session.open(make=True) as library:
         with Reporter(quiet=session.quiet) as reporter:
             built = build(library, data or None, PICTURES, notify=reporter.note, progress=reporter.ingest)
         name = built.collection.name
         examples = list(built.examples.items())[: 1 if once else None]
         searches = [(shown, built.collection.search(example, k=HITS)) for shown, example in examples]
-        total = built.collection.count()
+        if not as_json:
+            _show(session, built, searches, own=not data)
     if as_json:
         answers = [
             {"example": example, "hits": [hit_shape(hit) for hit in hits], "more": hits.more}
@@ -60,13 +68,24 @@ def demo(
         ]
         print_json({"library": str(session.library), "add": report_shape(name, built.report), "searches": answers})
         return
-    line(f"{total} pictures in the collection {name} in {session.library}")
+    if not once:
+        _what_next(session, built)
+
+
+def _show(session: Session, built: Demo, searches: list[tuple[str, Hits]], *, own: bool) -> None:
+    line(f"{built.collection.count()} pictures in the collection {built.collection.name} in {session.library}")
+    if own:
+        line("photographs with four altered copies of each; the examples are further copies")
     for example, hits in searches:
         line()
         line(f"most like {near(example)}:")
         print_hits(hits.hits)
-    if not once:
-        _what_next(session, built)
+        show_pictures(built.collection, hits.hits, True if _colours() else None, columns=HITS)
+
+
+def _colours() -> bool:
+    """Whether the terminal says that it shows any colour, and nobody minds."""
+    return os.environ.get("COLORTERM") in ("truecolor", "24bit") and not os.environ.get("NO_COLOR")
 
 
 def _what_next(session: Session, built: Demo) -> None:

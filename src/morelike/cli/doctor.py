@@ -6,13 +6,19 @@ from typing import Annotated
 
 import typer
 
+from morelike.cli.help import Command
 from morelike.cli.output import AsJson, line, print_json
 from morelike.cli.session import session_of
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
+EXAMPLES = """\
+morelike doctor
+morelike doctor --fix
+"""
 
-@app.command()
+
+@app.command(cls=Command, epilog=EXAMPLES)
 def doctor(
     context: typer.Context,
     fix: Annotated[bool, typer.Option("--fix", help="Mend what can be mended.")] = False,

@@ -7,13 +7,16 @@ from typing import Annotated
 import typer
 
 from morelike.cli.confirm import Yes, confirm
+from morelike.cli.help import Command
 from morelike.cli.output import AsJson, line, print_json
 from morelike.cli.session import session_of
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
+EXAMPLES = "morelike drop photos"
 
-@app.command()
+
+@app.command(cls=Command, epilog=EXAMPLES)
 def drop(
     context: typer.Context,
     collection: Annotated[str, typer.Argument(metavar="COLLECTION", help="The collection's name.")],

@@ -6,14 +6,17 @@ from typing import Annotated
 
 import typer
 
+from morelike.cli.help import Command
 from morelike.cli.output import AsJson, line, print_json, table
 from morelike.cli.session import session_of
 from morelike.cli.shapes import card_shape
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
+EXAMPLES = "morelike encoders --kind text"
 
-@app.command()
+
+@app.command(cls=Command, epilog=EXAMPLES)
 def encoders(
     context: typer.Context,
     kind: Annotated[
@@ -32,6 +35,9 @@ def encoders(
     here = {card.id: weights.status(card, settings).here for card in found}
     if as_json:
         print_json({"encoders": [{**card_shape(card), "here": here[card.id]} for card in found]})
+        return
+    if not found:
+        line(f"no encoder takes {kind}; morelike encoders lists all")
         return
     rows = [
         (card.name, "+".join(card.kinds), card.dim, card.metric, "yes" if here[card.id] else "no", card.description)

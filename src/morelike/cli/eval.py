@@ -6,20 +6,26 @@ from typing import Annotated
 
 import typer
 
+from morelike.cli.help import Command
 from morelike.cli.output import AsJson, line, print_json, table
 from morelike.cli.session import session_of
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
+EXAMPLES = """\
+morelike eval photos
+morelike eval photos --labels meta:kind --queries 500
+"""
 
-@app.command("eval")
+
+@app.command("eval", cls=Command, epilog=EXAMPLES)
 def evaluate(
     context: typer.Context,
     *,
     collection: Annotated[str, typer.Argument(metavar="COLLECTION", help="The collection's name.")],
     labels: Annotated[
         str,
-        typer.Option(metavar="WHERE", help="Where an item's label is: parent-folder, or the name of a metadata field."),
+        typer.Option(metavar="WHERE", help="Where an item's label is: parent-folder, tag, meta:KEY or info:KEY."),
     ] = "parent-folder",
     queries: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Ask only this many items, drawn by chance.")
@@ -44,4 +50,6 @@ def evaluate(
         low, high = found.intervals.get(name, (float("nan"), float("nan")))
         rows.append((title, f"{values[name]:.3f}", f"{low:.3f} to {high:.3f}"))
     table(rows, ["measure", "value", "95 % interval"], right=("value",))
-    line(f"{found.queries} queries, {found.labels} labels")
+    line(f"{found.queries} queries, {found.labels} label{'s' * (found.labels != 1)}")
+    if found.labels == 1:
+        line("with one label every answer is right: this says nothing; --labels names another place to look")

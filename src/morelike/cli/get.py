@@ -8,14 +8,21 @@ from typing import Annotated
 
 import typer
 
-from morelike.cli.output import AsJson, print_json
+from morelike.cli.help import Command
+from morelike.cli.output import AsJson, line, print_json
 from morelike.cli.session import session_of
+from morelike.cli.text import human_size
 from morelike.errors import UsageError
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
+EXAMPLES = """\
+morelike get photos 3efa957baa90 -o cat.jpg
+morelike get photos 3efa957baa90 > cat.jpg
+"""
 
-@app.command()
+
+@app.command(cls=Command, epilog=EXAMPLES)
 def get(
     context: typer.Context,
     collection: Annotated[str, typer.Argument(metavar="COLLECTION", help="The collection's name.")],
@@ -45,5 +52,9 @@ def get(
             file.write(data)
     except FileExistsError as error:
         raise UsageError(f"{output} exists", hint="name another file") from error
+    except FileNotFoundError as error:
+        raise UsageError(f"there is no folder {output.parent}", hint="make it first, or name another") from error
     if as_json:
         print_json({"item": found.id, "output": str(output), "size": len(data)})
+    else:
+        line(f"wrote {output} ({human_size(len(data))})")

@@ -26,9 +26,7 @@ def stop_on_interrupt() -> Iterator[threading.Event]:
         if stop.is_set():
             signal.default_int_handler(number, frame)
         stop.set()
-        os.write(
-            2, b"\nstopping; what is under way is finished first (Ctrl-C again stops at once)\n"
-        )  # safe in a handler
+        os.write(2, STOPPING)  # safe in a handler
 
     before = signal.signal(signal.SIGINT, on_interrupt)
     try:

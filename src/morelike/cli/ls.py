@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from morelike.cli.help import Command
 from morelike.cli.output import AsJson, line, print_json, table
 from morelike.cli.search import ID_LENGTH
 from morelike.cli.session import session_of
@@ -19,8 +20,14 @@ if TYPE_CHECKING:
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
+EXAMPLES = """\
+morelike ls
+morelike ls photos --filter "path like '*/2024/*'" --limit 20
+morelike ls photos --rejected
+"""
 
-@app.command()
+
+@app.command(cls=Command, epilog=EXAMPLES)
 def ls(
     context: typer.Context,
     *,
@@ -37,6 +44,9 @@ def ls(
     session = session_of(context)
     if collection is None and (rejected or where):
         raise UsageError("--rejected and --filter need a collection", hint="morelike ls lists the collections")
+    if collection is None and not session.settings().library.exists():
+        _collections([], as_json=as_json)
+        return
     with session.open() as library:
         if collection is None:
             _collections(library.collections(), as_json=as_json)
@@ -109,6 +119,6 @@ def _rejections(rejections: list[Rejection], *, more: bool, as_json: bool) -> No
     if not rejections:
         line("nothing was rejected")
     for rejection in rejections:
-        line(rejection.uri)
+        line(near(rejection.uri))
         times = f", tried {rejection.attempts} times" if rejection.attempts > 1 else ""
         line(f"  {rejection.stage}: {rejection.reason}{times}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from morelike.cli.help import Command, Group
 from morelike.cli.output import AsJson, line, print_json, table
 from morelike.cli.progress import Reporter
 from morelike.cli.session import session_of
@@ -19,13 +20,19 @@ if TYPE_CHECKING:
     from morelike.types import Card
 
 app = typer.Typer(
-    rich_markup_mode=None, add_completion=False, help="List, fetch, import, convert and verify encoders' weights."
+    cls=Group,
+    rich_markup_mode=None,
+    add_completion=False,
+    help="List, fetch, import, convert and verify encoders' weights.",
 )
 
 
-@app.command("list")
+@app.command("list", cls=Command, epilog="morelike models list")
 def list_models(context: typer.Context, as_json: AsJson = False) -> None:
-    """List every card: licence, size, width, whether its weights are here, and whether the project ran it itself."""
+    """List every card: its size and licence, and what is here.
+
+    `tried` says whether the project itself has run it.
+    """
     from morelike.models import cards
 
     settings = session_of(context).settings()
@@ -61,26 +68,32 @@ def _shape(card: Card, settings: Settings) -> dict[str, Any]:
     }
 
 
-@app.command()
+@app.command(cls=Command, epilog="morelike models pull dinov2-small")
 def pull(
     context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="A card's name.")],
     as_json: AsJson = False,
 ) -> None:
-    """Fetch a card's weights: pinned revision, resumed where a fetch broke off, digest checked."""
+    """Fetch a card's weights.
+
+    At a pinned revision, going on where a fetch broke off, with the digest checked at the end.
+    """
     from morelike.models import cards, weights
 
     session = session_of(context)
     settings = session.settings()
     card = cards.find(name, settings)
     size = weights.status(card, settings).size
+    if not card.weights:
+        _answer(card, settings, f"{card.name} needs no weights", as_json=as_json)
+        return
     session.note(f"{card.name}: {human_size(size) if size else 'size unknown'}, licence {card.licence or 'unknown'}")
     with Reporter(quiet=session.quiet) as reporter:
         card = weights.pull(card, settings, progress=reporter.download)
     _answer(card, settings, f"{card.name} is here", as_json=as_json)
 
 
-@app.command("import")
+@app.command("import", cls=Command, epilog="morelike models import model.onnx --card mine.toml")
 def import_model(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="An ONNX file.")],
@@ -97,7 +110,7 @@ def import_model(
     _answer(imported, settings, f"imported {imported.name}; --encoder {imported.name} uses it", as_json=as_json)
 
 
-@app.command()
+@app.command(cls=Command, epilog="morelike models convert resnet50 checkpoint.pth")
 def convert(
     context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The card to convert for: resnet50 or resnet50-gem-512.")],
@@ -110,7 +123,10 @@ def convert(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make an ONNX file and its card from a checkpoint of a network that morelike defines (needs the extra train)."""
+    """Make an ONNX file and its card from a checkpoint.
+
+    For the networks that morelike defines. Needs the extra `train`.
+    """
     from morelike.training.convert import convert as convert_checkpoint
 
     settings = session_of(context).settings()
@@ -119,7 +135,7 @@ def convert(
     _answer(card, settings, f"wrote {folder / 'model.onnx'} and its card", as_json=as_json)
 
 
-@app.command()
+@app.command(cls=Command, epilog="morelike models verify")
 def verify(
     context: typer.Context,
     name: Annotated[
@@ -127,7 +143,10 @@ def verify(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Read weights again and compare them with their digests. The exit code is 1 where something is wrong."""
+    """Read weights again and compare them with their digests.
+
+    The exit code is 1 where something is wrong.
+    """
     from morelike.models import cards, weights
 
     settings = session_of(context).settings()

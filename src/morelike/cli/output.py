@@ -48,7 +48,7 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def table(rows: Sequence[Sequence[object]], heads: Sequence[str], *, right: Sequence[str] = (), long: str = "") -> None:
-    """A table no wider than the terminal (80 columns where there is none).
+    """A table no wider than the terminal; whole where something else reads it.
 
     ``right`` names the columns of numbers; ``long`` the one that gives way: paths, which are shortened in the middle.
     Without it the last column gives way at its end.
@@ -57,6 +57,9 @@ def table(rows: Sequence[Sequence[object]], heads: Sequence[str], *, right: Sequ
     from rich.table import Table
     from rich.text import Text
 
+    if not sys.stdout.isatty():
+        _whole(rows, heads, right)
+        return
     terminal = console()
     cells = [[clean(cell) for cell in row] for row in rows]
     widths = [max(cell_len(cell) for cell in column) for column in zip(heads, *cells, strict=True)]
@@ -78,6 +81,20 @@ def table(rows: Sequence[Sequence[object]], heads: Sequence[str], *, right: Sequ
     for row in cells:
         grid.add_row(*(Text(cell) for cell in row))
     terminal.print(grid)
+
+
+def _whole(rows: Sequence[Sequence[object]], heads: Sequence[str], right: Sequence[str]) -> None:
+    """Columns as wide as they have to be: a pipe or a file gets every path as it is."""
+    from rich.cells import cell_len
+
+    cells = [list(heads), *([clean(cell) for cell in row] for row in rows)]
+    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
+        padded = []
+        for cell, head, width in zip(row, heads, widths, strict=True):
+            blank = " " * (width - cell_len(cell))
+            padded.append(blank + cell if head in right else cell + blank)
+        line("  ".join(padded).rstrip())
 
 
 def fields(values: Mapping[str, object]) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from morelike.cli.confirm import Yes, confirm
+from morelike.cli.help import Command
 from morelike.cli.output import AsJson, line, print_json
 from morelike.cli.session import session_of
 from morelike.errors import UsageError
@@ -16,10 +17,15 @@ if TYPE_CHECKING:
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
+EXAMPLES = """\
+morelike rm photos 3efa957baa90
+morelike rm photos --filter "tag = 'blurred'" --yes
+"""
+
 PAGE = 1000
 
 
-@app.command()
+@app.command(cls=Command, epilog=EXAMPLES)
 def rm(
     context: typer.Context,
     *,

@@ -29,13 +29,21 @@ def run(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show must not end a run
     try:
-        code = _invoke(_globals_first(given) or ["--help"])
+        code = _call(given)
         sys.stdout.flush()
     except BrokenPipeError:
         code = FAILED
     if code == FAILED:
         _drop_broken_output()
     return code
+
+
+def _call(given: list[str]) -> int:
+    try:
+        arguments = _globals_first(given)
+    except UsageError as error:
+        return _fail(error.message, error.hint, code=WRONG_USAGE)
+    return _invoke(arguments or ["--help"])
 
 
 def _invoke(arguments: list[str]) -> int:
@@ -60,17 +68,27 @@ def _invoke(arguments: list[str]) -> int:
 def _explain(error: Exception) -> int:
     """Errors that are not our own: typer's about the command line, the system's, and those nobody expected."""
     if hasattr(error, "format_message"):
-        context: Any = getattr(error, "ctx", None)
-        command = context.command_path if context else "morelike"
-        return _fail(error.format_message(), f"{command} --help", code=getattr(error, "exit_code", WRONG_USAGE))
+        return _misused(error, error.format_message())
     if isinstance(error, OSError):
-        return _fail(str(error), code=FAILED, error=error)
+        place = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{place}{(error.strerror or str(error)).lower()}", code=FAILED, error=error)
     return _fail(
         f"unexpected {type(error).__name__}: {error}",
         "this is a fault in morelike; MORELIKE_LOG_LEVEL=debug shows where",
         code=FAILED,
         error=error,
     )
+
+
+def _misused(error: Any, message: str) -> int:
+    """Typer's complaint in our form: no capital, no full stop, and how the command is called."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "morelike"
+    usage = context.command.collect_usage_pieces(context) if context else []
+    hint = f"{' '.join([command, *usage])}; {command} --help says more"
+    if getattr(error, "option_name", "").startswith("-") and context is not None and context.parent is not None:
+        hint += "; a name that begins with - is written ./-name"
+    return _fail(f"{message[:1].lower()}{message[1:].rstrip('.')}", hint, code=getattr(error, "exit_code", WRONG_USAGE))
 
 
 def _fail(message: str, hint: str = "", *, code: int, error: Exception | None = None) -> int:
@@ -103,7 +121,10 @@ def _globals_first(arguments: list[str]) -> list[str]:
         elif argument in _GLOBAL_FLAGS or argument.startswith(tuple(f"{name}=" for name in _GLOBAL_VALUES)):
             front.append(argument)
         elif argument in _GLOBAL_VALUES:
-            front += [argument, *[value for value in [next(waiting, None)] if value is not None]]
+            value = next(waiting, "")
+            if not value or value.startswith("--"):
+                raise UsageError(f"{argument} needs a folder", hint=f"for example: {argument} my-library")
+            front += [argument, value]
         else:
             rest.append(argument)
     return front + rest

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import shutil
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from morelike.cli.help import Command
 from morelike.cli.output import AsJson, line, print_json, table
 from morelike.cli.session import session_of
 from morelike.cli.shapes import hit_shape
@@ -15,15 +18,25 @@ from morelike.cli.text import near
 from morelike.errors import UsageError
 
 if TYPE_CHECKING:
+    from morelike.library import OpenCollection
     from morelike.types import Hit, Span
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
+EXAMPLES = """\
+morelike search photos cat.jpg
+morelike search photos cat.jpg --crop 0,0,0.5,1 -k 20
+morelike search photos cat.jpg --plus sofa.jpg --minus garden.jpg
+morelike search photos cat.jpg --filter "width >= 1000 and tag = 'holiday'"
+"""
+
 ID_LENGTH = 12
+WIDEST_BLOCKS = 120
+QUERY, ANSWER = "The query", "Which hits"
 Parts = list[str] | None
 
 
-@app.command()
+@app.command(cls=Command, epilog=EXAMPLES)
 def search(
     context: typer.Context,
     *,
@@ -35,28 +48,50 @@ def search(
         ),
     ] = None,
     text: Annotated[
-        str | None, typer.Option(metavar="WORDS", help="Words, where the encoder understands them.")
+        str | None,
+        typer.Option(metavar="WORDS", help="Words, where the encoder understands them.", rich_help_panel=QUERY),
     ] = None,
-    plus: Annotated[Parts, typer.Option(metavar="EXAMPLE", help="A further example; repeatable.")] = None,
-    minus: Annotated[Parts, typer.Option(metavar="EXAMPLE", help="An example to keep away from; repeatable.")] = None,
+    plus: Annotated[
+        Parts, typer.Option(metavar="EXAMPLE", help="A further example; repeatable.", rich_help_panel=QUERY)
+    ] = None,
+    minus: Annotated[
+        Parts, typer.Option(metavar="EXAMPLE", help="An example to keep away from; repeatable.", rich_help_panel=QUERY)
+    ] = None,
     weight: Annotated[
         list[float] | None,
         typer.Option(
-            metavar="X", help="How much each part counts, in the order example, --text, --plus, --minus; repeatable."
+            metavar="X",
+            help="How much each part counts, in the order example, --text, --plus, --minus; repeatable.",
+            rich_help_panel=QUERY,
         ),
     ] = None,
     crop: Annotated[
         str | None,
-        typer.Option(metavar="L,T,R,B", help="The box of the example that counts: fractions (0.1,0,0.9,1) or percent."),
+        typer.Option(
+            metavar="L,T,R,B",
+            help="The box of the example that counts: fractions (0.1,0,0.9,1) or percent.",
+            rich_help_panel=QUERY,
+        ),
     ] = None,
     where: Annotated[
         str | None,
-        typer.Option("--filter", metavar="EXPR", help="Only items that match: \"width >= 1000 and tag = 'cat'\"."),
+        typer.Option(
+            "--filter",
+            metavar="EXPR",
+            help="Only items that match: \"width >= 1000 and tag = 'cat'\".",
+            rich_help_panel=ANSWER,
+        ),
     ] = None,
-    threshold: Annotated[float | None, typer.Option(metavar="X", help="Leave out hits with a lower score.")] = None,
-    k: Annotated[int, typer.Option("-k", "--k", metavar="N", min=1, help="How many hits.")] = 10,
-    offset: Annotated[int, typer.Option(metavar="N", min=0, help="Leave out the first hits: the next page.")] = 0,
-    mode: Annotated[str, typer.Option(metavar="NAME", help="How to search.")] = "similar",
+    threshold: Annotated[
+        float | None, typer.Option(metavar="X", help="Leave out hits with a lower score.", rich_help_panel=ANSWER)
+    ] = None,
+    k: Annotated[
+        int, typer.Option("-k", "--k", metavar="N", min=1, help="How many hits.", rich_help_panel=ANSWER)
+    ] = 10,
+    offset: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Leave out the first hits: the next page.", rich_help_panel=ANSWER)
+    ] = 0,
+    mode: Annotated[str, typer.Option(metavar="NAME", help="How to search.", rich_help_panel=QUERY)] = "similar",
     explain: Annotated[bool, typer.Option("--explain", help="Say why, and where the time went.")] = False,
     picture: Annotated[
         bool | None,
@@ -91,11 +126,24 @@ def search(
             print_json({**answer, "timings": dict(hits.timings)} if explain else answer)
             return
         print_hits(hits.hits, offset=offset)
+        if not hits.hits:
+            session.note(_why_nothing(opened, where, offset, threshold))
         if explain:
             _print_timings(hits.hits, hits.timings)
-        _show_pictures(opened, hits.hits, picture)
+        show_pictures(opened, hits.hits, picture)
     if hits.more:
         session.note(f"there are more: --offset {offset + k}")
+
+
+def _why_nothing(opened: OpenCollection, where: str | None, offset: int, threshold: float | None) -> str:
+    """What to look at where a search finds nothing."""
+    if not opened.count():
+        return f"the collection {opened.name} is empty: morelike add {opened.name} SOURCE"
+    if where and not opened.count(filter=where):
+        return f"no item matches the filter; morelike show {opened.name} ITEM lists the fields that an item has"
+    if offset:
+        return f"there are fewer than {offset + 1} hits"
+    return "" if threshold is None else f"no score reaches {threshold:g}; leave --threshold out to see them"
 
 
 class _Parts(NamedTuple):
@@ -113,9 +161,11 @@ def _weighted(
     from morelike.types import Example
 
     parts = (example is not None) + (text is not None) + len(plus) + len(minus)
+    if not all(map(math.isfinite, weights)):
+        raise UsageError("a --weight has to be a finite number", hint="for example: --weight 0.5")
     if weights and len(weights) != parts:
         raise UsageError(
-            f"{len(weights)} weights for {parts} parts of the query",
+            f"{len(weights)} weight{'s' * (len(weights) != 1)} for {parts} parts of the query",
             hint="one --weight for each, in the order example, --text, --plus, --minus",
         )
     left = iter(weights or [1.0] * parts)
@@ -186,7 +236,7 @@ def _box(text: str) -> tuple[float, float, float, float]:
     return left, top, right, bottom
 
 
-def _show_pictures(opened: Any, hits: Sequence[Hit], wanted: bool | None) -> None:
+def show_pictures(opened: Any, hits: Sequence[Hit], wanted: bool | None, *, columns: int = 5) -> None:
     """Thumbnails under the table, where standard output is a terminal and can show them, or was told to."""
     from morelike.display import contact_sheet, picture_protocol, terminal_picture
     from morelike.errors import MorelikeError
@@ -202,4 +252,6 @@ def _show_pictures(opened: Any, hits: Sequence[Hit], wanted: bool | None) -> Non
             pictures.append(opened.preview(hit.item, side=192, span=hit.span).data)
         except MorelikeError:  # the file behind it may be gone; its row is shown all the same
             pictures.append(None)
-    sys.stdout.write(terminal_picture(contact_sheet(pictures), protocol) + "\n")
+    sheet = contact_sheet(pictures, columns=columns)
+    width = min(shutil.get_terminal_size().columns, WIDEST_BLOCKS)
+    sys.stdout.write(terminal_picture(sheet, protocol, columns=width) + "\n")

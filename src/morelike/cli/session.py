@@ -6,11 +6,13 @@ import logging
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from morelike.cli.text import clean
+from morelike.errors import SettingsError, UsageError
 
 if TYPE_CHECKING:
     from morelike.library import Library
@@ -37,15 +39,25 @@ class Session:
         _log_to_stderr(settings.log_level)
         return settings
 
-    def open(self, **overrides: Any) -> Library:
-        """The library, a context manager."""
+    def open(self, *, make: bool = False, **overrides: Any) -> Library:
+        """The library, a context manager. Raises UsageError where there is none and ``make`` is not set."""
         from morelike.library import open as open_library
 
-        return open_library(self.settings(**overrides))
+        settings = self.settings(**overrides)
+        if not make and not settings.library.exists():
+            raise UsageError(
+                f"there is no library in {settings.library}",
+                hint="`morelike add COLLECTION SOURCE` makes one; --library DIR names another",
+            )
+        return open_library(settings)
+
+    def call(self, words: str) -> str:
+        """``morelike words`` as it has to be called again to reach the same library."""
+        return f"morelike {words}" + (f" --library {quote(str(self.library))}" if self.library is not None else "")
 
     def note(self, sentence: str) -> None:
         """A remark for the person at the terminal, not part of the answer."""
-        if not self.quiet:
+        if sentence and not self.quiet:
             sys.stderr.write(clean(sentence) + "\n")
             sys.stderr.flush()
 
@@ -58,7 +70,12 @@ def session_of(context: typer.Context) -> Session:
 def _log_to_stderr(level: str) -> None:
     """Loggers below ``morelike`` write to standard error at the level that the settings name."""
     logger = logging.getLogger("morelike")
-    logger.setLevel(level.upper())
+    known = logging.getLevelNamesMapping()
+    if level.upper() not in known:
+        raise SettingsError(
+            f"the setting 'log_level' cannot be {level!r}", hint="debug, info, warning, error or critical"
+        )
+    logger.setLevel(known[level.upper()])
     if not logger.handlers:
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from morelike.cli.help import Command
 from morelike.cli.output import AsJson, fields, line, print_json
 from morelike.cli.session import session_of
 from morelike.cli.shapes import item_shape
@@ -13,8 +14,10 @@ from morelike.cli.text import human_size
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
+EXAMPLES = "morelike show photos 3efa957baa90"
 
-@app.command()
+
+@app.command(cls=Command, epilog=EXAMPLES)
 def show(
     context: typer.Context,
     collection: Annotated[str, typer.Argument(metavar="COLLECTION", help="The collection's name.")],

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from morelike.cli.help import Command
 from morelike.cli.output import AsJson, line, print_json
 from morelike.cli.session import session_of
 from morelike.cli.text import parse_metadata
@@ -13,8 +14,13 @@ from morelike.errors import UsageError
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
+EXAMPLES = """\
+morelike tag photos 3efa957baa90 --add cat --remove dog
+morelike tag photos 3efa957baa90 --meta year=2024
+"""
 
-@app.command()
+
+@app.command(cls=Command, epilog=EXAMPLES)
 def tag(
     context: typer.Context,
     *,

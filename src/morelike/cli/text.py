@@ -10,6 +10,7 @@ from morelike.errors import UsageError
 
 __all__ = ["clean", "human_size", "near", "parse_metadata", "shorten_middle"]
 
+HEAD = 6
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")  # "007" is a name
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]*)\.[0-9]+")
 
@@ -27,7 +28,8 @@ def shorten_middle(text: str, width: int) -> str:
 
     if cell_len(text) <= width:
         return text
-    tail_width = (width - 1) * 2 // 3
+    name_width = cell_len(text[text.rfind("/", 0, -1) :])  # a name that fits is kept whole
+    tail_width = max((width - 1) * 2 // 3, min(name_width, width - 1 - HEAD))
     head_width = width - 1 - tail_width
     start = len(text)
     while start and cell_len(text[start - 1 :]) <= tail_width:

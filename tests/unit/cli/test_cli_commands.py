@@ -477,3 +477,51 @@ def test_names_that_are_not_text(morelike, pictures: Path) -> None:
     assert morelike("add", "photos", pictures, "--encoder", "classic", "--json").json["added"] == 6
     assert "\\udcff\\udcfe.png" in morelike("ls", "photos").out
     assert len(morelike("ls", "photos", "--json").json["items"]) == 6
+
+
+def test_a_wrong_path_adds_nothing(morelike, pictures: Path) -> None:
+    """A source that does not exist ends the call before a collection is made, whatever stands beside it."""
+    ran = morelike("add", "photos", pictures, "nowhere", "--encoder", "classic")
+
+    assert ran.code == 1
+    assert "nowhere" in ran.err
+    assert "no collections yet" in morelike("ls").out
+
+
+def test_an_empty_folder_is_said_so(morelike, tmp_path: Path) -> None:
+    """Where there was nothing to add, ``add`` says so."""
+    (tmp_path / "empty").mkdir()
+
+    assert morelike("add", "photos", tmp_path / "empty", "--encoder", "classic").out == "there was nothing to add\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--filter", "nothing = 1"), "no item matches the filter"),
+        (("--threshold", "2"), "no score reaches 2"),
+        (("--offset", "1000"), "fewer than 1001 hits"),
+    ],
+)
+def test_nothing_found_says_why(filled, options: tuple[str, str], said: str) -> None:
+    """A search that finds nothing says what to look at."""
+    ran = filled("search", "photos", "pictures/a/0.png", *options)
+
+    assert ran.code == 0
+    assert ran.out == "nothing found\n"
+    assert said in ran.err
+
+
+def test_next_steps_name_the_library(morelike, pictures: Path, tmp_path: Path) -> None:
+    """What ``add`` proposes next reaches the library that it added to."""
+    ran = morelike("add", "photos", pictures, "--encoder", "classic", "--library", tmp_path / "other one")
+
+    assert f"morelike search photos EXAMPLE --library '{tmp_path}/other one'" in ran.out
+
+
+def test_weights_are_numbers(filled) -> None:
+    """A weight that is not finite is refused with a sentence."""
+    ran = filled("search", "photos", "pictures/a/0.png", "--weight", "nan")
+
+    assert ran.code == 2
+    assert "--weight" in ran.err

@@ -27,13 +27,22 @@ def progress(**values: object) -> Progress:
     })  # fmt: skip
 
 
+def test_tables_are_whole_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where no terminal reads it, a table holds every path as it is, and no blanks at the ends of lines."""
+    path = f"/{'long/' * 60}picture.png"
+    table([(1, path), (10, "x.png")], ["#", "source"], right=("#",), long="source")
+
+    assert capsys.readouterr().out == f" #  source\n 1  {path}\n10  x.png\n"
+
+
 @given(st.lists(st.tuples(st.integers(0, 10**6), st.text(max_size=200)), min_size=1, max_size=5))
 @settings(max_examples=40, deadline=None)
 def test_tables_fit_80_columns(rows: list[tuple[int, str]]) -> None:
     """Whatever the cells hold, a table has one line a row and no line longer than the terminal."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COLUMNS", "80")
-        out = io.StringIO()
+        patch.setenv("TERM", "dumb")  # without bold, so that the cells can be counted
+        out = Terminal()
         patch.setattr("sys.stdout", out)
         table(rows, ["number", "source"], right=("number",), long="source")
 
@@ -103,7 +112,7 @@ def test_quiet_is_quiet(capsys: pytest.CaptureFixture[str]) -> None:
 
 @dataclass
 class Terminal(io.StringIO):
-    """Standard error that says it is a terminal."""
+    """A stream that says it is a terminal."""
 
     def __post_init__(self) -> None:
         super().__init__()

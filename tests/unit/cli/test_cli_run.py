@@ -64,7 +64,7 @@ def test_our_errors_are_sentences(morelike, monkeypatch: pytest.MonkeyPatch, err
     """An error of ours is one line and its hint, without a traceback; wrong usage is 2, the rest 1."""
     raising(monkeypatch, error)
 
-    ran = morelike("ls")
+    ran = morelike("count", "photos")
 
     hint = f"hint: {error.hint}\n" if error.hint else ""
     assert (ran.code, ran.err, ran.out) == (code, f"error: {error.message}\n{hint}", "")
@@ -74,7 +74,7 @@ def test_unexpected_errors_are_sentences_too(morelike, monkeypatch: pytest.Monke
     """A programming error names itself and where to look, without a traceback."""
     raising(monkeypatch, ZeroDivisionError("by zero"))
 
-    ran = morelike("ls")
+    ran = morelike("count", "photos")
 
     assert ran.code == 1
     assert ran.err.startswith("error: unexpected ZeroDivisionError: by zero\nhint: ")
@@ -86,27 +86,30 @@ def test_debug_shows_the_traceback(morelike, monkeypatch: pytest.MonkeyPatch) ->
     raising(monkeypatch, StoreBusy("busy"))
     monkeypatch.setenv("MORELIKE_LOG_LEVEL", "debug")
 
-    assert "Traceback" in morelike("ls").err
+    assert "Traceback" in morelike("count", "photos").err
 
 
 def test_interrupt(morelike, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C in any command is 130 and no traceback."""
+    """Ctrl-C in any command is 130, a word, and no traceback."""
     raising(monkeypatch, KeyboardInterrupt())
 
-    ran = morelike("ls")
+    ran = morelike("count", "photos")
 
     assert ran.code == 130
-    assert "Traceback" not in ran.err
+    assert ran.err == "error: interrupted\n"
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["serach"], "did you mean search?"),
-        (["search"], "Missing argument"),
+        (["search"], "missing argument"),
         (["ls", "--nope"], "--nope"),
         (["ls", "--limit", "many"], "--limit"),
-        (["models"], "Missing command"),
+        (["models"], "missing command"),
+        (["models", "lst"], "did you mean list?"),
+        (["ls", "--library"], "--library needs a folder"),
+        (["ls", "--library", "--json"], "--library needs a folder"),
     ],
 )
 def test_wrong_usage(morelike, arguments: list[str], said: str) -> None:
@@ -116,7 +119,7 @@ def test_wrong_usage(morelike, arguments: list[str], said: str) -> None:
     assert ran.code == 2
     assert ran.err.startswith("error: ")
     assert said in ran.err
-    assert "hint: morelike" in ran.err
+    assert "\nhint: " in ran.err
 
 
 def test_bad_setting(morelike, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,20 +137,19 @@ def test_library_stands_anywhere(morelike, tmp_path: Path, place: str) -> None:
     """``--library`` may stand before or after the command."""
     folder = tmp_path / "elsewhere"
     arguments = {
-        "before": ["--library", folder, "ls"],
-        "after": ["ls", "--library", folder],
-        "equals": ["ls", f"--library={folder}"],
+        "before": ["--library", folder, "count", "photos"],
+        "after": ["count", "photos", "--library", folder],
+        "equals": ["count", "photos", f"--library={folder}"],
     }
 
     ran = morelike(*arguments[place])
 
-    assert ran.code == 0, ran.err
-    assert folder.is_dir()
+    assert f"there is no library in {folder}" in ran.err
 
 
-def test_options_after_two_dashes_are_arguments(morelike) -> None:
+def test_options_after_two_dashes_are_arguments(filled) -> None:
     """Behind ``--`` everything is an argument, even what looks like a global option."""
-    ran = morelike("count", "--", "--quiet")
+    ran = filled("count", "--", "--quiet")
 
     assert ran.code == 2
     assert "--quiet" in ran.err
@@ -166,7 +168,7 @@ def test_errors_are_cleaned(morelike, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file name in an error cannot steer the terminal."""
     raising(monkeypatch, DecodeError("\x1b[31mred.jpg is cut short"))
 
-    assert morelike("ls").err == "error: \\x1b[31mred.jpg is cut short\n"
+    assert morelike("count", "photos").err == "error: \\x1b[31mred.jpg is cut short\n"
 
 
 def test_no_option_is_idle() -> None:
@@ -192,3 +194,28 @@ def test_completion_knows_the_commands() -> None:
 def test_run_returns_a_code() -> None:
     """``run`` returns what ``main`` leaves the process with."""
     assert run(["--version"]) == 0
+
+
+def test_a_wrong_log_level_is_named(morelike, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log level that does not exist is wrong usage, not a fault of ours."""
+    monkeypatch.setenv("MORELIKE_LOG_LEVEL", "loud")
+
+    ran = morelike("ls")
+
+    assert ran.code == 2
+    assert "log_level" in ran.err
+
+
+@pytest.mark.parametrize("command", [["ls"], ["count", "photos"], ["doctor"], ["add", "photos", "--retry"]])
+def test_looking_makes_nothing(morelike, tmp_path: Path, command: list[str]) -> None:
+    """A mistyped ``--library`` makes no folder, unless something is added to it."""
+    morelike(*command, "--library", tmp_path / "typo")
+
+    assert not (tmp_path / "typo").exists()
+
+
+def test_help_ends_with_examples(morelike) -> None:
+    """Every command's help shows its arguments by plain names, and examples last."""
+    texts = [morelike(name, "--help").out for name in COMMANDS if name != "models"]
+
+    assert all("Examples:\n  morelike " in text and "<" not in text for text in texts)

@@ -32,6 +32,11 @@ def test_shortened_text_fits(text: str, width: int) -> None:
     assert short == text or (text.startswith(short.partition("…")[0]) and text.endswith(short.rpartition("…")[2]))
 
 
+def test_a_name_is_kept_whole() -> None:
+    """A path gives up its folders before its file's name, wherever that fits."""
+    assert shorten_middle("/a/long/way/to/some/folder/79307c6e-cc11-422f.jpg", 32).endswith("…/79307c6e-cc11-422f.jpg")
+
+
 def test_short_text_is_left_alone() -> None:
     """What fits is not touched."""
     assert shorten_middle("a/b.png", 7) == "a/b.png"
