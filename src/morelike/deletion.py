@@ -17,6 +17,7 @@ GROUP = 500
 
 def delete_items(stores: Stores, collection: Collection, item_ids: Sequence[str]) -> int:
     """Remove items with all they have. Call it under the write lock. How many there were."""
+    item_ids = list(dict.fromkeys(item_ids))
     for start in range(0, len(item_ids), GROUP):
         group = list(item_ids[start : start + GROUP])
         stores.catalog.mark_deleting(collection, group)

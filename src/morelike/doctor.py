@@ -7,7 +7,7 @@ again and worked on anew from their bytes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -167,7 +167,8 @@ def _redo(stores: Stores, collection: Collection, items: list[Item], requeue: Re
         for item in items:
             uri = item.sources[0].uri if item.sources else item.id
             try:
-                yield original(stores, item)
+                blob = original(stores, item)
+                yield blob if item.in_place else replace(blob, path=None)  # kept stays kept
             except NoSuchItem as error:
                 lost.append(Rejection(uri, item.id, "source", str(error)))
 

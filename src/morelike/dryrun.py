@@ -66,9 +66,13 @@ def dry_run(
             if isinstance(result, ItemError):
                 rejected.append(Rejection(blob.uri, "", result.stage, str(result), size=blob.size))
                 continue
+            try:
+                for kind, prepared in result:
+                    lanes[kind].submit(kind, [prepared]).result()
+            except ItemError as error:
+                rejected.append(Rejection(blob.uri, "", error.stage, str(error), size=blob.size))
+                continue
             segments += len(result)
-            for kind, prepared in result:
-                lanes[kind].submit(kind, [prepared]).result()
     seconds = max(monotonic() - began, 1e-6)
     good = max(len(chosen) - len(rejected), 0)
     share = good / len(chosen) if chosen else 0.0

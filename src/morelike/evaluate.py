@@ -42,7 +42,7 @@ def labeller(labels: str) -> Callable[[Item], set[str]]:
     """``parent-folder``, ``tag``, ``meta:KEY`` or ``info:KEY``: what gives an item its labels. Raises QueryError."""
     kind, _, key = labels.partition(":")
     if labels == "parent-folder":
-        return lambda item: {PurePath(source.uri.replace("!/", "/")).parent.name for source in item.sources}
+        return lambda item: {PurePath(source.uri.replace("!/", "/")).parent.name for source in item.sources} - {""}
     if labels == "tag":
         return lambda item: set(item.tags)
     if kind == "meta" and key:

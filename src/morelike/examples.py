@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import blake3
 import numpy as np
 
-from morelike.errors import QueryError, SourceError, UsageError
+from morelike.errors import DecodeError, QueryError, SourceError, UsageError
 from morelike.settings import Settings
 from morelike.sources import open_source
 from morelike.types import Blob, Example, Span
@@ -34,7 +35,7 @@ def as_example(
     Raises QueryError, SourceError.
     """
     if isinstance(example, Example):
-        return example
+        return replace(example, weight=weight * example.weight, crop=crop or example.crop, at=at or example.at)
     if isinstance(example, tuple) and len(example) == 2 and isinstance(example[1], int | float):
         return as_example(example[0], settings, weight=weight * example[1], crop=crop, at=at)
     if isinstance(example, np.ndarray):
@@ -54,9 +55,12 @@ def as_blob(thing: Any, settings: Settings) -> Blob:
         return thing
     if isinstance(thing, str | Path):
         _, blobs = open_source(str(thing), settings)
-        for blob in blobs:
-            return blob
-        raise SourceError(f"there is nothing in {thing}", hint="give one file")
+        blob = next(blobs, None)
+        if blob is None:
+            raise SourceError(f"there is nothing in {thing}", hint="give one file")
+        if next(blobs, None) is not None:
+            raise QueryError(f"{thing} holds several files", hint="give one of them")
+        return blob
     data, name = _content(thing)
     return Blob.from_bytes(data, name, uri=f"upload:{blake3.blake3(data).hexdigest()[:16]}")
 
@@ -67,10 +71,11 @@ def as_sources(
     """(source kind, origin, blobs) for each thing to add. Raises SourceError, UsageError."""
     from morelike.sources import origin
 
-    for thing in things:
-        if isinstance(thing, str | Path):
-            name, blobs = open_source(str(thing), settings, exclude)
-            yield name, origin(str(thing)), blobs
+    # all of them first: the last one's spelling mistake must not come to light after hours
+    opened = [open_source(str(thing), settings, exclude) if isinstance(thing, str | Path) else None for thing in things]
+    for thing, source in zip(things, opened, strict=True):
+        if source is not None:
+            yield source[0], origin(str(thing)), source[1]
         else:
             yield "given", "", iter([as_blob(thing, settings)])
 
@@ -107,13 +112,29 @@ def _content(thing: Any) -> tuple[bytes, str]:
 
         thing = Image.fromarray(_picture(thing))
     if hasattr(thing, "save") and hasattr(thing, "getexif"):  # a PIL image: the same way in as a file
-        from PIL import ImageOps
-
-        stream = io.BytesIO()
-        ImageOps.exif_transpose(thing).save(stream, "PNG", compress_level=1)
-        return stream.getvalue(), "picture.png"
+        return _png(thing), "picture.png"
     if hasattr(thing, "read"):
         return bytes(thing.read()), str(getattr(thing, "name", ""))
     raise UsageError(
         f"a {type(thing).__name__} cannot be used here", hint="a path, a URL, bytes, a PIL image or an array"
     )
+
+
+def _png(picture: Any) -> bytes:
+    """A PIL image, as it stands, without loss; through RGB where no PNG can hold its mode. Raises DecodeError."""
+    from PIL import ImageOps
+
+    stream = io.BytesIO()
+    try:
+        picture = ImageOps.exif_transpose(picture)
+        if picture.mode in {"F", "I"}:  # a PNG would cut their range: a TIFF holds it
+            picture.save(stream, "TIFF")
+            return stream.getvalue()
+        if picture.mode == "La":
+            picture = picture.convert("LA")  # Pillow knows no other way out of it
+        if picture.mode not in {"1", "L", "LA", "P", "RGB", "RGBA", "I;16"}:
+            picture = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+        picture.save(stream, "PNG", compress_level=1)
+    except (OSError, SyntaxError, SystemError, ValueError) as error:
+        raise DecodeError(f"the picture cannot be used: {error}", hint="is it complete, and not empty?") from error
+    return stream.getvalue()

@@ -35,10 +35,15 @@ class Hits:
         return self.hits[index]
 
     def __repr__(self) -> str:
-        lines = [f"{hit.score:.3f}  {hit.source}" for hit in self.hits]
+        lines = [f"{hit.score:.3f}  {_printable(hit.source)}" for hit in self.hits]
         return "\n".join([*lines, "…" if self.more else ""]).rstrip() or "no hits"
 
     def _repr_html_(self) -> str:
         from morelike.display import grid_html
 
         return grid_html(self.hits, self._previews.preview)
+
+
+def _printable(text: str) -> str:
+    """A file's name must not command the terminal that shows it."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)

@@ -7,42 +7,30 @@ Durable order: blobs, then pending rows, then vectors, and last the transaction 
 from __future__ import annotations
 
 import os
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from threading import Event
+from dataclasses import replace
+from threading import Event, Lock
 from time import thread_time
 from typing import Any
 
 import numpy as np
 
+from morelike.batches import Batches
 from morelike.deletion import delete_items
-from morelike.errors import EncodeError, ItemError
+from morelike.errors import EncodeError, ItemError, SourceError
 from morelike.ledger import Ledger
-from morelike.prepare import Budget, EncoderLane, Reading, chunked, load_segment, map_ahead, read_blob
+from morelike.originals import keep_copies
+from morelike.prepare import Budget, EncoderLane, Reading, chunked, decoding, load_segment, map_ahead, read_blob
 from morelike.progress import AddReport, Meter, Progress
 from morelike.protocols import Modality
 from morelike.sync import Seen, drop_gone
 from morelike.types import Blob, Claim, Collection, Finished, Metadata, SegmentSpec, Source, Space, segment_id
 from morelike.wiring import Stores
-from morelike.work import Task, Work
+from morelike.work import InWork, Options, Task, Work
 
 __all__ = ["Ingest", "Options"]
-
-BATCH = 32
-BATCHES_AHEAD = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How one ``add`` works."""
-
-    in_place: bool = False
-    sync: bool = False
-    retry: bool = False
-    tags: tuple[str, ...] = ()
-    metadata: Metadata = field(default_factory=dict)
 
 
 class Ingest:
@@ -74,9 +62,13 @@ class Ingest:
         self._window = stores.settings.look_ahead
         self._origin = ""
         self._seen = Seen()
-        self._in_work: set[str] = set()
+        self._in_work = InWork()
+        self._again: list[Blob] = []
+        self._rows = Seen()
+        self._earlier: dict[str, tuple[str, Source]] = {}
         self._rejected_before: set[str] = set()
         self._budget = Budget()
+        self._failing = Lock()
         self._stop = stop or Event()
         self._broken: BaseException | None = None
         self.ended = False
@@ -88,23 +80,28 @@ class Ingest:
         """
         pool = ThreadPoolExecutor(self._workers, thread_name_prefix="decode")
         writer = ThreadPoolExecutor(1, thread_name_prefix="write")
+        seconds = sum(lane.seconds for lane in self._lanes.values())  # lanes are older than this run
         try:
             writer.submit(self._write, self._sweep).result()
             for origin, blobs in sources:
                 self._origin = origin
                 self._seen.clear()
+                self._earlier.clear()
                 self._run_one(blobs, pool, writer)
+                while self._again:
+                    again, self._again = self._again, []
+                    self._meter.seen -= len(again)
+                    self._run_one(iter(again), pool, writer)
                 if self._stop.is_set():
                     break
-                if self._options.sync:
+                if self._options.sync and origin:  # what came from memory or from the ledger lies nowhere
                     seen, waiting = self._seen, self._meter.waiting
                     self._meter.removed += drop_gone(self._stores, self._collection, origin, seen, waiting=waiting)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
             writer.shutdown(wait=True)
-        for lane in self._lanes.values():
-            self._meter.spend("encode", lane.seconds)
-        self.ended = True
+            self.ended = True
+        self._meter.spend("encode", sum(lane.seconds for lane in self._lanes.values()) - seconds)
         return self._meter.report(interrupted=self._stop.is_set())
 
     def expect(self, total: int) -> None:
@@ -117,7 +114,7 @@ class Ingest:
         works = self._claimed(readings, writer)
         described = map_ahead(pool, self._describe, works, self._window)
         segments = map_ahead(pool, self._load, self._tasks(described), self._window)
-        done = self._encoded(segments)
+        done = Batches(self._lanes, self._spaces, self._fail).encoded(segments)
         settings = self._stores.settings
         unwritten: deque[Future[None]] = deque()
         stages = (changed, readings, works, described, segments, done)
@@ -153,17 +150,30 @@ class Ingest:
                 before = rejected.get(blob.uri)
                 stamp = (blob.size, blob.modified_ns)
                 unchanged = before is not None and (before.size, before.modified_ns) == stamp
-                if unchanged and blob.modified_ns is not None and not self._options.retry:
+                if self._is_same(blob, known.get(blob.uri)):
+                    self._meter.passed()
+                    if before is not None:
+                        self._ledger.forgive([blob.uri])
+                elif unchanged and blob.modified_ns is not None and not self._options.retry:
                     self._meter.rejected_before += 1
-                elif self._is_same(blob, known.get(blob.uri)):
-                    self._meter.same += 1
                 else:
+                    if blob.metadata:
+                        self._rows.add(blob.uri)
+                    if blob.uri in known:
+                        self._remember(blob, *known[blob.uri][:2])
                     yield blob
                     continue
                 self._meter.tick(blob.name)
 
+    def _remember(self, blob: Blob, source: Source, item_id: str) -> None:
+        """What people wrote about it, and where it came from first, where this run says nothing of that."""
+        if not self._origin or source.metadata.keys() - blob.metadata.keys() - self._options.metadata.keys():
+            self._earlier[blob.uri] = item_id, source
+
     def _is_same(self, blob: Blob, known: tuple[Source, str, str] | None) -> bool:
         if known is None or blob.modified_ns is None:
+            return False
+        if blob.metadata and blob.uri in self._rows:  # another row of a table said something else of it
             return False
         source, _, state = known
         wanted = {**blob.metadata, **self._options.metadata}
@@ -191,13 +201,12 @@ class Ingest:
             for blob, result in window:
                 if isinstance(result, ItemError):
                     self._ledger.reject(blob, "", result)
+                    if self._options.sync and blob.path is None and isinstance(result, SourceError):
+                        self._seen.could_not_read(blob.uri)
                 else:
                     good.append(result)
-            running = self._in_work.intersection(reading.item_id for reading in good)  # before asking: they may finish
-            known = self._stores.catalog.known(self._collection, [reading.item_id for reading in good])
-            there = running.union(item_id for item_id, state in known.items() if state == "ready")
-            claims, works = self._sort_out(good, there)
-            unclaimed.append(writer.submit(self._write, self._claim, works, claims))
+            works, copies, claims = self._sort_out(good)
+            unclaimed.append(writer.submit(self._write, self._claim, works, copies, claims))
             if self._ledger.full:
                 unclaimed.append(writer.submit(self._write, self._ledger.flush))
             yield from works  # the writer keeps the order: no item turns ready before it is claimed
@@ -206,31 +215,49 @@ class Ingest:
         for future in unclaimed:
             future.result()
 
-    def _sort_out(self, readings: list[Reading], there: set[str]) -> tuple[list[Claim], list[Work]]:
-        claims, works = [], []
+    def _sort_out(self, readings: list[Reading]) -> tuple[list[Work], list[Reading], list[Claim]]:
+        """New items, and copies of what is there or on its way; a copy on its way shares the item's fate."""
+        works: list[Work] = []
+        copies: list[Reading] = []
+        claims: list[Claim] = []
+        running = self._in_work.those(reading.item_id for reading in readings)  # before asking: they may finish
+        ready = self._ready(reading.item_id for reading in readings)
         for reading in readings:
-            claims.append(self._claim_of(reading))
-            if reading.item_id in there:
-                self._meter.same += 1
-                self._settle(reading)
+            item_id = reading.item_id
+            if self._in_work.wait(item_id, reading.found):
+                pass
+            elif item_id in ready or (item_id in running and self._ready([item_id])):  # it finished just now
+                self._meter.passed()
+                self._forgive([reading.blob.uri])
             else:
-                there.add(reading.item_id)
-                self._in_work.add(reading.item_id)
+                self._in_work.begin(item_id)
                 works.append(Work(reading))
-        return claims, works
+                claims.append(self._claim_of(reading, copy=False))
+                continue
+            copies.append(reading)
+            claims.append(self._claim_of(reading, copy=True))
+        return works, copies, claims
 
-    def _claim_of(self, reading: Reading) -> Claim:
+    def _ready(self, item_ids: Iterable[str]) -> set[str]:
+        known = self._stores.catalog.known(self._collection, list(item_ids))
+        return {item_id for item_id, state in known.items() if state == "ready"}
+
+    def _claim_of(self, reading: Reading, *, copy: bool) -> Claim:
         blob = reading.blob
+        rows = bool(blob.metadata)  # a table may come to the same path again
+        item_id, earlier = (self._earlier.get if rows else self._earlier.pop)(blob.uri, ("", Source("", "", 0)))
+        words = earlier.metadata if item_id == reading.item_id else {}
         source = Source(
             uri=blob.uri,
             name=blob.name,
             size=reading.digest.size,
             modified_ns=blob.modified_ns,
-            metadata={**blob.metadata, **self._options.metadata},
-            origin=self._origin,
+            metadata={**words, **blob.metadata, **self._options.metadata},
+            origin=self._origin or earlier.origin,
         )
         # a name that is not UTF-8 cannot be found again from its uri: such a file is copied
-        in_place = self._options.in_place and blob.path is not None and blob.uri == str(blob.path)
+        may_stay = blob.path is not None and blob.uri == str(blob.path)
+        in_place = may_stay and (copy or self._options.in_place)  # a copy of an item does not change how it is kept
         return Claim(reading.item_id, reading.digest, reading.media_type, source, in_place, self._options.tags)
 
     def _write(self, action: Callable[..., None], *arguments: Any) -> None:
@@ -243,18 +270,23 @@ class Ingest:
             self._broken = error
             raise
 
-    def _claim(self, works: list[Work], claims: list[Claim]) -> None:
+    def _claim(self, works: list[Work], copies: list[Reading], claims: list[Claim]) -> None:
         """On the writer's thread: blobs first, then their pending rows."""
         if not claims:
             return
         stores = self._stores
         with stores.lock.hold(f"add to {self._collection.name}", waiting=self._meter.waiting):
-            in_place = {claim.item_id for claim in claims if claim.in_place}
-            self._keep([work for work in works if work.item_id not in in_place])
+            to_keep = {claim.item_id for claim in claims if not claim.in_place}
+            self._keep([work for work in works if work.item_id in to_keep])
+            unkept = keep_copies(stores, [copy for copy in copies if copy.item_id in to_keep])
+            if unkept:
+                claims = [replace(claim, in_place=True) if claim.item_id in unkept else claim for claim in claims]
             orphans = stores.catalog.claim(self._collection, claims)
             if orphans:
                 self._meter.replaced += len(orphans)
                 delete_items(stores, self._collection, orphans)
+        for copy in copies:
+            self._budget.give(copy.kept)
 
     def _keep(self, works: list[Work]) -> None:
         """Store the blobs of a group; one that changed under our hands is rejected, the others are stored."""
@@ -270,8 +302,9 @@ class Ingest:
     def _describe(self, work: Work) -> tuple[Metadata, tuple[SegmentSpec, ...]]:
         began = thread_time()
         blob = work.reading.blob
-        info = self._modality.describe(blob)
-        specs = tuple(self._modality.split(blob, self._collection.options))
+        with decoding(blob):
+            info = self._modality.describe(blob)
+            specs = tuple(self._modality.split(blob, self._collection.options))
         self._meter.spend("decode", thread_time() - began)
         return info, specs
 
@@ -296,57 +329,14 @@ class Ingest:
             return None
         began = thread_time()
         if self._is_keyword(spec):
-            work.texts[task.ordinal] = self._modality.load(work.reading.blob, spec, {})
+            with decoding(work.reading.blob):
+                work.texts[task.ordinal] = self._modality.load(work.reading.blob, spec, {})
         prepared = None
         if spec.kind in self._spaces:
             encoder = self._lanes[self._spaces[spec.kind].id].encoder
             prepared = load_segment(self._modality, encoder, work.reading.blob, spec)
         self._meter.spend("decode", thread_time() - began)
         return prepared
-
-    def _encoded(self, loaded: Iterator[tuple[Task, Any]]) -> Generator[Work]:
-        """Batches by kind, a few ahead of the encoder; an item goes on once its last segment has a vector."""
-        batches: defaultdict[str, list[tuple[Task, Any]]] = defaultdict(list)
-        running: deque[tuple[list[tuple[Task, Any]], Future[Any]]] = deque()
-        for task, result in loaded:
-            if isinstance(result, ItemError):
-                self._fail(task.work, result)
-            elif task.spec.kind not in self._spaces:  # found by its words only
-                yield from self._have(task, None)
-            elif not task.work.failed:
-                batch = batches[task.spec.kind]
-                batch.append((task, result))
-                if len(batch) >= BATCH:
-                    running.append((batch, self._submit(batch)))
-                    del batches[task.spec.kind]
-            while len(running) > BATCHES_AHEAD or (running and running[0][1].done()):
-                yield from self._collect(*running.popleft())
-        running.extend((batch, self._submit(batch)) for batch in batches.values() if batch)
-        while running:
-            yield from self._collect(*running.popleft())
-
-    def _submit(self, batch: list[tuple[Task, Any]]) -> Future[Any]:
-        space = self._spaces[batch[0][0].spec.kind]
-        return self._lanes[space.id].submit(space.kind, [prepared for _, prepared in batch])
-
-    def _collect(self, batch: list[tuple[Task, Any]], future: Future[Any]) -> Iterator[Work]:
-        try:
-            vectors = future.result()
-        except ItemError as error:
-            if len(batch) == 1:
-                self._fail(batch[0][0].work, error)
-                return
-            for single in batch:  # find the one that the encoder cannot take; the others go on
-                yield from self._collect([single], self._submit([single]))
-            return
-        for (task, _), vector in zip(batch, vectors, strict=True):
-            yield from self._have(task, vector)
-
-    def _have(self, task: Task, vector: Any) -> Iterator[Work]:
-        work = task.work
-        work.vectors[task.ordinal] = vector
-        if not work.failed and len(work.vectors) == len(work.specs):
-            yield work
 
     def _finish(self, works: list[Work]) -> None:
         """On the writer's thread: vectors first, then, last, the items turn ready."""
@@ -363,10 +353,12 @@ class Ingest:
                 texts = {segment_id(work.item_id, at): text for work in works for at, text in work.texts.items()}
                 stores.terms.upsert(self._terms, np.array(list(texts), dtype=np.int64), list(texts.values()))
             stores.catalog.finish(self._collection, finished)
-        self._in_work.difference_update(work.item_id for work in works)
         self._meter.done += len(works)
         for work in works:
-            self._settle(work.reading)
+            copies, number = self._in_work.end(work.item_id)
+            self._meter.passed(number)
+            self._budget.give(work.reading.kept)
+            self._forgive([work.reading.blob.uri, *(copy.uri for copy in copies)])
         if works:
             self._meter.tick(works[-1].reading.blob.name)
 
@@ -380,15 +372,24 @@ class Ingest:
         with self._stores.lock.hold(f"add to {self._collection.name}", waiting=self._meter.waiting):
             self._stores.vectors.checkpoint()
 
-    def _settle(self, reading: Reading) -> None:
-        """Nobody needs its bytes in memory now, and it is no bad item any more."""
-        self._budget.give(reading.kept)
-        if reading.blob.uri in self._rejected_before:
-            self._rejected_before.discard(reading.blob.uri)
-            self._ledger.forgive([reading.blob.uri])
+    def _forgive(self, uris: Iterable[str]) -> None:
+        """They are no bad sources any more."""
+        for uri in self._rejected_before.intersection(uris):
+            self._rejected_before.discard(uri)
+            self._ledger.forgive([uri])
 
     def _fail(self, work: Work, error: ItemError) -> None:
-        if not work.failed:
+        """From any thread."""
+        with self._failing:
+            if work.failed:
+                return
             work.failed = True
-            self._budget.give(work.reading.kept)
-            self._ledger.reject(work.reading.blob, work.item_id, error)
+        self._budget.give(work.reading.kept)
+        self._ledger.reject(work.reading.blob, work.item_id, error)
+        copies, _ = self._in_work.end(work.item_id)
+        if isinstance(error, SourceError):  # a copy may be had where the first could not
+            self._again.extend(copies)
+            return
+        for copy in copies:
+            same = type(error)(f"the same bytes as {work.reading.blob.uri}: {error.message}", hint=error.hint)
+            self._ledger.reject(copy, work.item_id, same)

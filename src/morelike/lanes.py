@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from threading import Lock
 
-from morelike.errors import DigestMismatch, ModelError, SpaceMismatch, UnknownName, UsageError
+from morelike.errors import DigestMismatch, ModelError, SpaceMismatch, StoreError, UnknownName, UsageError
 from morelike.models import choose, weights
 from morelike.prepare import EncoderLane
 from morelike.protocols import Encoder
@@ -23,6 +23,7 @@ class Lanes:
         self._settings = settings
         self._lanes: dict[str, EncoderLane] = {}
         self._lock = Lock()
+        self._closed = False
 
     def choose(
         self, kinds: Sequence[Kind], encoder: str | Encoder, notify: Callable[[str], None] | None
@@ -91,13 +92,18 @@ class Lanes:
 
     def _lane_of(self, card: Card) -> EncoderLane:
         with self._lock:
+            if self._closed:
+                raise StoreError("the library was closed", hint="open it again")
             lane = self._lanes.get(card.id)
             if lane is None:
                 lane = self._lanes[card.id] = EncoderLane(_load(card, self._settings))
         return lane
 
     def close(self) -> None:
-        for lane in self._lanes.values():
+        with self._lock:
+            self._closed = True
+            lanes = list(self._lanes.values())
+        for lane in lanes:
             lane.close()
 
 

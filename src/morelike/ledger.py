@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 
 from morelike.errors import ItemError, NoSuchItem
-from morelike.originals import stored_blob
+from morelike.originals import original
 from morelike.progress import Meter
 from morelike.types import Blob, Collection, Rejection
 from morelike.wiring import Stores
@@ -59,17 +61,28 @@ class Ledger:
                 catalog.forgive(self._collection, forgiven)
 
 
-def rejected_blobs(stores: Stores, collection: Collection) -> Iterator[Blob]:
-    """What the ledger names, as far as its bytes can still be had: the file itself, else the kept copy."""
+def rejected_blobs(stores: Stores, collection: Collection, *, in_place: bool) -> Iterator[Blob]:
+    """What the ledger names, as far as its bytes can still be had: the file itself, else the kept copy.
+
+    A blob has a path where it is to be referred to: an item stays as it was, ``in_place`` or kept; ``in_place`` says it
+    of files that never became one.
+    """
     offset = 0
     rejections: list[Rejection] = []
     while page := stores.catalog.ledger(collection, offset=offset, limit=GROUP):
         rejections.extend(page)
         offset += len(page)
-    for rejection in rejections:
-        path = Path(rejection.uri)
-        if path.is_absolute() and path.is_file():
-            yield Blob.from_path(path)
-        elif rejection.item_id:
-            with suppress(NoSuchItem):
-                yield stored_blob(stores, collection, rejection.item_id, rejection.uri)
+    for start in range(0, len(rejections), GROUP):
+        group = rejections[start : start + GROUP]
+        known = stores.catalog.known_sources(collection, [rejection.uri for rejection in group])
+        items = stores.catalog.get_items(collection, [row.item_id for row in group if row.item_id])
+        for rejection in group:
+            item = items.get(rejection.item_id)
+            if os.path.isabs(rejection.uri) and os.path.isfile(rejection.uri):  # noqa: PTH113, PTH117 # never raise
+                metadata = known[rejection.uri][0].metadata if rejection.uri in known else {}
+                with suppress(OSError):  # it went a moment ago
+                    blob = Blob.from_path(Path(rejection.uri), metadata=metadata)
+                    yield blob if (in_place if item is None else item.in_place) else replace(blob, path=None)
+            elif item is not None:
+                with suppress(NoSuchItem):
+                    yield original(stores, item, rejection.uri)

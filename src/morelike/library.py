@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Any
@@ -211,16 +211,20 @@ class OpenCollection:
         source is named. ``sync`` drops sources that are gone. Setting ``stop`` ends it cleanly; a second run goes on.
         Raises SourceError, StoreError, ModelError.
         """
-        options = Options(in_place, sync, retry, tuple(tags), dict(metadata or {}))
-        work = self._ingest(options, progress, stop)
+        exclude = _several(exclude)
+        options = Options(in_place, sync, retry, _several(tags), dict(metadata or {}))
         if not sources:
             if not retry:
                 raise UsageError("there is nothing to add", hint="name a file, a folder, an archive, a table or a URL")
-            return work.run([("", rejected_blobs(self._stores, self._record))])
+            work = self._ingest(
+                replace(options, in_place=True), progress, stop
+            )  # those with a path: see rejected_blobs
+            return work.run([("", rejected_blobs(self._stores, self._record, in_place=in_place))])
         settings = self._library.settings
+        work = self._ingest(options, progress, stop)
         if progress is not None:
-            self._count_ahead(work, sources, tuple(exclude))
-        return work.run((origin, blobs) for _, origin, blobs in as_sources(sources, settings, tuple(exclude)))
+            self._count_ahead(work, sources, exclude)
+        return work.run((origin, blobs) for _, origin, blobs in as_sources(sources, settings, exclude))
 
     def _ingest(self, options: Options, progress: Callable[[Progress], None] | None, stop: Event | None) -> Ingest:
         spaces = [space for space in self.spaces if space.active]
@@ -242,8 +246,10 @@ class OpenCollection:
         def count() -> None:
             total = 0
             with suppress(MorelikeError, OSError):  # whoever adds them will say it
-                for name, _, blobs in as_sources(sources, self._library.settings, exclude):
-                    if name not in {"files", "given"}:
+                named = tuple(source for source in sources if isinstance(source, str | Path))
+                total += len(sources) - len(named)  # a stream can be read once, and not here
+                for name, _, blobs in as_sources(named, self._library.settings, exclude):
+                    if name != "files":
                         return
                     for _ in blobs:
                         total += 1
@@ -254,13 +260,14 @@ class OpenCollection:
         Thread(target=count, name="count", daemon=True).start()
 
     def requeue(self, blobs: Iterator[Blob]) -> AddReport:
-        """Work on these blobs again whatever the catalog says of them; ``doctor`` uses it."""
-        return self._ingest(Options(retry=True), None, None).run([("", blobs)])
+        """Work on these blobs again whatever the catalog says of them; those with a path stay in place."""
+        return self._ingest(Options(in_place=True, retry=True), None, None).run([("", blobs)])
 
     def dry_run(self, *sources: Any, exclude: Sequence[str] = (), in_place: bool = False, sample: int = 64) -> DryRun:
         """What ``add`` would do, from a sample; nothing is written."""
-        lanes = {space.kind: self._library._lanes.lane(space) for space in self.spaces if space.active}
-        given = ((origin, blobs) for _, origin, blobs in as_sources(sources, self._library.settings, tuple(exclude)))
+        spaces = [space for space in self.spaces if space.active and space.card.form != "terms"]
+        lanes = {space.kind: self._library._lanes.lane(space) for space in spaces}
+        given = ((origin, blobs) for _, origin, blobs in as_sources(sources, self._library.settings, _several(exclude)))
         settings = self._library.settings
         return dry_run(settings, self._record, self._modality, lanes, given, in_place=in_place, sample=sample)
 
@@ -337,7 +344,7 @@ class OpenCollection:
         """Add and remove tags. Raises NoSuchItem."""
         whole = [self.item(item_id).id for item_id in item_ids]
         with self._stores.lock.hold(f"tag in {self.name}"):
-            self._stores.catalog.tag(self._record, whole, add, remove)
+            self._stores.catalog.tag(self._record, whole, _several(add), _several(remove))
 
     def annotate(self, item_ids: Sequence[str], metadata: Mapping[str, Any]) -> None:
         """Merge metadata into the items' sources; None removes a key. Raises NoSuchItem."""
@@ -360,3 +367,8 @@ class OpenCollection:
         if space is None:
             raise SpaceMismatch(f"{self.name} has no space of the kind {kind}")
         return evaluate(self._stores, self._record, space, labels=labels, queries=queries, seed=seed)
+
+
+def _several(words: str | Sequence[str]) -> tuple[str, ...]:
+    """A text alone is one tag or glob, not its letters: of ``*.png`` the first would match everything."""
+    return (words,) if isinstance(words, str) else tuple(words)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import blake3
 
-from morelike.errors import NoSuchItem
+from morelike.errors import ItemError, NoSuchItem
+from morelike.prepare import Reading
 from morelike.types import Blob, Collection, Item, Source
 from morelike.wiring import Stores
 
-__all__ = ["original", "stored_blob"]
+__all__ = ["keep_copies", "original", "stored_blob"]
 
 
 def stored_blob(stores: Stores, collection: Collection, item_id: str, uri: str = "") -> Blob:
@@ -35,8 +38,9 @@ def original(stores: Stores, item: Item, uri: str = "") -> Blob:
         )
     for place in item.sources:
         path = Path(place.uri)
-        if path.is_absolute() and path.is_file() and _unchanged(path, place, item):
-            return Blob.from_path(path, metadata=place.metadata)
+        with suppress(OSError, ValueError):  # it cannot be looked at: as good as not there
+            if path.is_absolute() and path.is_file() and _unchanged(path, place, item):
+                return Blob.from_path(path, metadata=place.metadata)
     where = ", ".join(place.uri for place in item.sources) or "anywhere"
     hint = "add the folder that it was moved to" if item.in_place else "add the source again"
     raise NoSuchItem(f"the bytes of {item.id[:12]} are not at {where} any more", hint=hint)
@@ -55,3 +59,15 @@ def _digest(path: Path) -> str:
         while data := stream.read(1 << 20):
             digest.update(data)
     return digest.hexdigest()
+
+
+def keep_copies(stores: Stores, copies: Sequence[Reading]) -> set[str]:
+    """Store what is only referred to so far, but came as bytes now; the ids of the items of which that failed."""
+    unkept = set()
+    for copy in copies:
+        if not stores.blobs.exists(copy.digest.blake3):
+            try:
+                stores.blobs.put_many([(copy.digest, copy.blob)])
+            except ItemError:
+                unkept.add(copy.item_id)
+    return unkept

@@ -7,7 +7,7 @@ import io
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from threading import Lock
 from time import monotonic
@@ -16,7 +16,16 @@ from typing import Any, TypeVar
 import blake3
 import numpy as np
 
-from morelike.errors import DecodeError, EncodeError, ItemError, MissingExtra, SourceError, UnknownMedia
+from morelike.errors import (
+    DecodeError,
+    EncodeError,
+    ItemError,
+    MissingExtra,
+    MorelikeError,
+    SourceError,
+    StoreError,
+    UnknownMedia,
+)
 from morelike.protocols import Encoder, Modality
 from morelike.registry import MODALITIES
 from morelike.settings import Settings
@@ -29,6 +38,7 @@ __all__ = [
     "best_modality",
     "chunked",
     "crop_image",
+    "decoding",
     "example_specs",
     "load_segment",
     "map_ahead",
@@ -109,6 +119,8 @@ class Reading:
     digest: ContentDigest
     item_id: str
     media_type: str
+    found: Blob
+    """The blob as its source gave it, without bytes in memory."""
     kept: int = 0
     """How much of the budget its bytes in memory take."""
 
@@ -160,6 +172,7 @@ def _described(head: bytes) -> str:
 def read_blob(blob: Blob, modality: Modality, budget: Budget) -> Reading:
     """Recognise a blob and digest all of it; read it once where the budget allows. Raises UnknownMedia, SourceError."""
     media_type = recognise(blob, modality)
+    found = blob
     three, five, size = blake3.blake3(), hashlib.md5(usedforsecurity=False), 0
     reserved = blob.size if blob.size is not None and budget.take(blob.size) else 0
     kept: list[bytes] = []
@@ -183,7 +196,26 @@ def read_blob(blob: Blob, modality: Modality, budget: Budget) -> Reading:
         content = b"".join(kept)
         blob = replace(blob, open=lambda: io.BytesIO(content), size=size)
     digest = ContentDigest(three.hexdigest(), five.hexdigest(), size)
-    return Reading(blob, digest, modality.identity(blob) or digest.blake3, media_type, reserved)
+    try:
+        with decoding(blob):
+            item_id = modality.identity(blob) or digest.blake3
+    except BaseException:
+        budget.give(reserved)
+        raise
+    return Reading(blob, digest, item_id, media_type, found, reserved)
+
+
+@contextmanager
+def decoding(blob: Blob) -> Iterator[None]:
+    """Whatever a decoder stumbles over is the blob's own fault, and an ItemError."""
+    try:
+        yield
+    except (MorelikeError, MemoryError):
+        raise
+    except OSError as error:
+        raise SourceError(f"{blob.uri} cannot be read: {error.strerror or error}") from error
+    except Exception as error:
+        raise DecodeError(f"{blob.name or blob.uri} cannot be decoded: {error!r}") from error
 
 
 def load_segment(
@@ -198,13 +230,23 @@ def load_segment(
     if crop is not None and "side" in want:  # the part must still have the pixels that the encoder wants
         smallest = max(min(crop[2] - crop[0], crop[3] - crop[1]), 1e-3)
         want = {**want, "side": int(np.ceil(want["side"] / smallest))}
-    try:
+    with decoding(blob):
         payload = modality.load(blob, spec, want)
-    except OSError as error:
-        raise SourceError(f"{blob.uri} cannot be read: {error.strerror or error}") from error
     if crop is not None:
         payload = crop_image(payload, crop)
-    return encoder.prepare(spec.kind, payload)
+    with _encoding(encoder):
+        return encoder.prepare(spec.kind, payload)
+
+
+@contextmanager
+def _encoding(encoder: Encoder) -> Iterator[None]:
+    """An encoder may be anybody's code: what it raises on an item is an EncodeError."""
+    try:
+        yield
+    except (MorelikeError, MemoryError):
+        raise
+    except Exception as error:
+        raise EncodeError(f"the encoder {encoder.card.name} failed: {error!r}") from error
 
 
 def crop_image(payload: Payload, crop: tuple[float, float, float, float]) -> Payload:
@@ -227,13 +269,17 @@ class EncoderLane:
         """How long the encoder itself has worked."""
 
     def submit(self, kind: Kind, batch: list[Any]) -> Future[Vectors]:
-        """Prepared payloads to (n, dim) vectors."""
-        return self._thread.submit(self._encode, kind, batch)
+        """Prepared payloads to (n, dim) vectors. Raises StoreError once the library was closed."""
+        try:
+            return self._thread.submit(self._encode, kind, batch)
+        except RuntimeError as error:
+            raise StoreError("the library was closed", hint="open it again") from error
 
     def _encode(self, kind: Kind, batch: list[Any]) -> Vectors:
         began = monotonic()
         try:
-            vectors = self.encoder.encode(kind, batch)
+            with _encoding(self.encoder):
+                vectors = self.encoder.encode(kind, batch)
         finally:
             self.seconds += monotonic() - began
         if len(vectors) != len(batch):

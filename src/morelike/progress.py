@@ -80,6 +80,11 @@ class Meter:
         with self._lock:
             self._stages[stage] += seconds
 
+    def passed(self, copies: int = 1) -> None:
+        """So many turned out to be there already."""
+        with self._lock:
+            self.same += copies
+
     def reject(self, rejection: Rejection) -> None:
         with self._lock:
             self.rejected += 1

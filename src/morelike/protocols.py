@@ -272,7 +272,8 @@ class CatalogIngest(Protocol):
     def claim(self, collection: Collection, claims: Sequence[Claim]) -> list[str]:
         """New items become pending; every claim's source row is written and moved from the item that had that uri.
 
-        Tags are added. A rejected item becomes pending again. Returns ids of items that were left without a source.
+        Tags are added. A rejected item becomes pending again. An item is in place as long as every claim of it is.
+        Returns ids of items that were left without a source.
         """
 
     def finish(self, collection: Collection, finished: Sequence[Finished]) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from morelike.errors import SettingsError, StoreFull, StoreReadOnly, UnknownName
+from morelike.errors import ModelError, SettingsError, SpaceMismatch, StoreFull, StoreReadOnly, UnknownName
 from morelike.models import cards, weights
 from morelike.protocols import BlobStore, Cache, Catalog, Encoder, TermStore, VectorStore, WriteLock
 from morelike.registry import BLOB_STORES, CACHES, CATALOGS, COMPOSITES, ENCODERS, TERM_STORES, VECTOR_STORES, Table
@@ -77,13 +77,26 @@ def _choose(table: Table, name: str, setting: str) -> Any:
         raise SettingsError(f"the setting {setting!r} cannot be {name!r}", hint=error.hint) from error
 
 
-def resolve_card(name: str, settings: Settings) -> Card:
-    """The card of that name with its fingerprint; a composite's parts are pinned to theirs. Raises UnknownName."""
-    card = cards.find(name, settings)
+def resolve_card(name: str, settings: Settings, *, inside: tuple[str, ...] = ()) -> Card:
+    """The card ``name`` or ``name@fingerprint``; a composite's parts are pinned to their fingerprints.
+
+    Raises UnknownName, SpaceMismatch where its fingerprint is another one here, ModelError on a card inside itself.
+    """
+    plain, _, wanted = name.partition("@")
+    if plain in inside:
+        raise ModelError(f"the card {plain} is made of itself: {' > '.join([*inside, plain])}", hint="mend its parts")
+    card = cards.find(plain, settings)
     if not card.parts:
-        return card
-    card = replace(card, parts=tuple(resolve_card(part, settings).id for part in card.parts))
-    return replace(card, fingerprint=cards.fingerprint(card))
+        return cards.find(name, settings)
+    parts = tuple(resolve_card(part, settings, inside=(*inside, plain)).id for part in card.parts)
+    card = replace(card, parts=parts)
+    card = replace(card, fingerprint=cards.fingerprint(card))
+    if wanted and wanted != card.fingerprint:
+        raise SpaceMismatch(
+            f"the encoder {plain} is {card.id} here, not {name}",
+            hint="bring back the card and the weights of its parts",
+        )
+    return card
 
 
 def load_encoder(card: Card, settings: Settings) -> Encoder:

@@ -1,14 +1,31 @@
-"""What is in flight during a run: items on their way, and their segments."""
+"""What a run is asked for, and what is in flight: items on their way, their segments, and copies that wait for them."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
 from morelike.prepare import Reading
-from morelike.types import Metadata, Segment, SegmentSpec, segment_id
+from morelike.types import Blob, Metadata, Segment, SegmentSpec, segment_id
 
-__all__ = ["Task", "Work"]
+__all__ = ["InWork", "Options", "Task", "Work"]
+
+COPIES = 1000
+"""How many copies of one item are remembered while it is on its way; further ones are only counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How one ``add`` works."""
+
+    in_place: bool = False
+    sync: bool = False
+    retry: bool = False
+    tags: tuple[str, ...] = ()
+    metadata: Metadata = field(default_factory=dict)
 
 
 @dataclass(slots=True, eq=False)
@@ -39,3 +56,39 @@ class Task:
     work: Work
     ordinal: int
     spec: SegmentSpec
+
+
+class InWork:
+    """The items on their way, each with the blobs that turned out to hold the same bytes. Safe from any thread."""
+
+    def __init__(self) -> None:
+        self._copies: dict[str, list[Blob]] = {}
+        self._further: Counter[str] = Counter()
+        self._lock = Lock()
+
+    def begin(self, item_id: str) -> None:
+        with self._lock:
+            self._copies[item_id] = []
+
+    def those(self, item_ids: Iterable[str]) -> set[str]:
+        """Which of the items are on their way."""
+        with self._lock:
+            return {item_id for item_id in item_ids if item_id in self._copies}
+
+    def wait(self, item_id: str, copy: Blob) -> bool:
+        """The copy's fate is the item's; False where the item is not on its way (any more)."""
+        with self._lock:
+            copies = self._copies.get(item_id)
+            if copies is None:
+                return False
+            if len(copies) < COPIES:
+                copies.append(copy)
+            else:
+                self._further[item_id] += 1
+            return True
+
+    def end(self, item_id: str) -> tuple[list[Blob], int]:
+        """The item is ready or rejected: its copies, and how many there were with those not remembered."""
+        with self._lock:
+            copies = self._copies.pop(item_id, [])
+            return copies, len(copies) + self._further.pop(item_id, 0)

@@ -20,6 +20,7 @@ FLOORS = (
     ("modalities", "encoders", "models", "sources", "stores", "rescorers"),
     ("prepare", "composites", "wiring"),
     (
+        "batches",
         "bundle",
         "dedup",
         "deletion",

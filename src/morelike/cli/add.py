@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -17,7 +18,7 @@ from morelike.cli.run import INTERRUPTED, SOME_REJECTED
 from morelike.cli.session import Session, session_of
 from morelike.cli.shapes import rejection_shape, report_shape
 from morelike.cli.text import human_size, near, parse_metadata
-from morelike.errors import UsageError
+from morelike.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
     from morelike.dryrun import DryRun
@@ -129,7 +130,7 @@ def add(
         Reporter(quiet=session.quiet) as reporter,
     ):
         opened = wanted.open(library, reporter.note) if sources else library.collection(collection)
-        with stop_on_interrupt() as stop:
+        with stop_on_interrupt() as stop, _empty_is_dropped(library, opened):
             report = opened.add(
                 *(sources or ()),
                 exclude=tuple(exclude or ()),
@@ -150,6 +151,18 @@ def add(
         raise typer.Exit(INTERRUPTED)
     if report.rejected or report.rejected_before:
         raise typer.Exit(SOME_REJECTED)
+
+
+@contextmanager
+def _empty_is_dropped(library: Library, opened: OpenCollection) -> Iterator[None]:
+    """A source that fails as it is read must not leave an empty collection that nobody asked for."""
+    empty = not opened.count() and not opened.rejected_count()
+    try:
+        yield
+    except SourceError:
+        if empty and not opened.count() and not opened.rejected_count():
+            library.drop(opened.name)
+        raise
 
 
 def _check(sources: list[str], settings: Settings, exclude: list[str], *, retry: bool) -> None:

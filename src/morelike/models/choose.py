@@ -69,8 +69,8 @@ def _chosen(kind: Kind, candidates: list[Card], settings: Settings, hub_answers:
         why = f"{fetched.name} is fetched once from the hub ({megabytes:.0f} MB, licence {fetched.licence})"
         return Choice(fetched, why, _better(fetched, candidates), pull=True)
     if best is not None:
-        reason = "MORELIKE_OFFLINE is set" if settings.offline else "the hub does not answer"
-        why = f"{best.name} needs no weights; none are here and {reason}"
+        reason = "MORELIKE_OFFLINE is set" if settings.offline else "the model hub does not answer"
+        why = f"{best.name}, which needs no weights: none are on this machine, and {reason}"
         return Choice(best, why, _better(best, candidates), pull=False)
     card = candidates[0]
     return Choice(card, f"{card.name} is the only one for {kind}", "", pull=weights.pullable(card))
@@ -86,8 +86,10 @@ def _better(card: Card, candidates: list[Card]) -> str:
     pullable = [other for other in above if weights.pullable(other)]
     if not pullable:
         return ""
-    lines = [f"`morelike models pull {other.name}` ({weights.size(other) / 1e6:.0f} MB)" for other in pullable]
-    return f"better: {' or '.join(lines)}, then --encoder NAME; or name a folder with weights in MORELIKE_MODELS"
+    named = next((other for other in pullable if other.name in _FETCHED.values()), pullable[-1])
+    size = weights.size(named) / 1e6
+    pull = f"`morelike models pull {named.name}` ({size:.0f} MB)"
+    return f"a better one: {pull}, or a folder in MORELIKE_MODELS; see `morelike models list`"
 
 
 def _answers(settings: Settings) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from morelike.errors import QueryError, SpaceMismatch
+from morelike.errors import QueryError, SpaceMismatch, StoreDamaged
 from morelike.originals import stored_blob
 from morelike.prepare import EncoderLane, crop_image, example_specs, load_segment, recognise
 from morelike.protocols import Modality
@@ -102,8 +102,28 @@ class Embedder:
     def _stored(self, space: Space, item_id: str) -> NDArray[np.float32]:
         item = self.stores.catalog.item(self.collection, item_id)
         segments = self.stores.catalog.segments_of(self.collection, [item.id]).get(item.id, [])
+        if item.state != "ready":
+            state = "not searchable yet" if item.state == "pending" else item.state
+            raise QueryError(f"the item {item.id[:12]} is {state}", hint="add it again with --retry, or give a file")
         ids = np.array([segment.id for segment in segments if segment.kind == space.kind], dtype=np.int64)
-        return self.stores.vectors.fetch(space, ids)[1]
+        found, vectors = self.stores.vectors.fetch(space, ids)
+        if len(found) < len(ids):
+            raise StoreDamaged(f"the vectors of the item {item.id[:12]} are gone", hint=self._how_to_mend())
+        return vectors
+
+    def check_vectors(self, spaces: Sequence[Space]) -> None:
+        """Raises StoreDamaged where there are items and not one vector: that is no empty answer."""
+        dense = [space for space in spaces if space.card.form != "terms"]
+        if dense and not any(self.stores.vectors.count(space) for space in dense):
+            items = self.stores.catalog.count(self.collection)
+            if items:
+                sentence = f"{self.collection.name} has {items} items, but their vectors are gone"
+                raise StoreDamaged(sentence, hint=self._how_to_mend())
+
+    def _how_to_mend(self) -> str:
+        if self.stores.settings.vectors == "memory":
+            return "the store `memory` forgets them when it closes: set MORELIKE_VECTORS=faiss, `morelike doctor --fix`"
+        return "run `morelike doctor --fix`"
 
 
 def units(space: Space, score: float) -> Mapping[str, float]:

@@ -92,7 +92,7 @@ def _best_of(space: Space, ids: Ids, scores: Scores, n: int) -> Ranked:
     flat_ids, flat_scores = flat_ids[real], flat_scores[real]
     order = np.lexsort((flat_ids, -flat_scores))
     _, first = np.unique(flat_ids[order], return_index=True)
-    keep = order[np.sort(first)]
+    keep = order[np.sort(first)][:n]  # beyond n, segments may be missing that no query had among its best n
     return Ranked(space, flat_ids[keep], flat_scores[keep], everything)
 
 

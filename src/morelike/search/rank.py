@@ -32,7 +32,11 @@ class Candidate:
 def candidates(
     catalog: Catalog, collection: Collection, answers: Sequence[Ranked], without: Container[str] = ()
 ) -> list[Candidate]:
-    """Items, best first, ties by item id. Segments that are in no ready item do not count."""
+    """Items, best first. Segments that are in no ready item do not count.
+
+    Ties stay in the order of the segments, by id: a longer answer only goes on where a shorter one ends, so that pages
+    join.
+    """
     lists = [_items_of(catalog, collection, answer, without) for answer in answers]
     if len(lists) == 1:
         return lists[0]
@@ -46,7 +50,7 @@ def _items_of(catalog: Catalog, collection: Collection, answer: Ranked, without:
         segment = segments.get(identifier)
         if segment is not None and segment.item_id not in best and segment.item_id not in without:
             best[segment.item_id] = Candidate(segment, score, units(answer.space, score))
-    return sorted(best.values(), key=lambda candidate: (-candidate.score, candidate.segment.item_id))
+    return list(best.values())
 
 
 def _fuse(lists: Sequence[list[Candidate]]) -> list[Candidate]:

@@ -24,6 +24,8 @@ LARGEST_PAGE = 10_000
 DEEPEST_PAGE = 1_000_000
 RESCORED = 100
 """How many of the best candidates a rescorer looks at, beyond the page asked for."""
+FUSED = 1000
+"""How many segments a space gives at least where several answer; pages up to there join."""
 
 
 class Search:
@@ -60,6 +62,8 @@ class Search:
         if rescorer is not None:
             needed = max(needed, RESCORED)
         found = self._enough(mode, asked, needed)
+        if not found and query.mode != "keyword":
+            self._embedder.check_vectors(self._spaces)
         clock.stop("vectors")
         if rescorer is not None:
             found = self._rescored(rescorer, query, found[:needed])
@@ -101,6 +105,8 @@ class Search:
         examples = asked.query.examples
         without = {example.content for example in examples if example.form == "item"}
         n = needed + len(without)
+        if len(asked.spaces) > 1:  # ranks are fused: how deep one looks must not change from page to page
+            n = max(n, FUSED)
         while True:
             answers = mode(asked, n)
             found = candidates(self._stores.catalog, self._collection, answers, without)

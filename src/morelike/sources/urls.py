@@ -59,7 +59,8 @@ class UrlSource:
 
     def blobs(self, argument: str) -> Iterator[Blob]:
         if self._settings.offline:
-            raise SourceError(f"{clean_text(argument)} is not fetched offline", hint="unset MORELIKE_OFFLINE")
+            what = "" if is_url(argument) else "a list of URLs, and "
+            raise SourceError(f"{clean_text(argument)} is {what}not fetched offline", hint="unset MORELIKE_OFFLINE")
         if is_url(argument):
             return self._one(argument.strip())
         path = local_path(argument.removeprefix(_LIST))

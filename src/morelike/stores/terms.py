@@ -147,7 +147,7 @@ def _ready(connection: sqlite3.Connection, space: Space) -> None:
     elif card != space.card.id:
         raise SpaceMismatch(
             f"space {space.id} holds the words of {card}, not of {space.card.id}",
-            hint="another card needs a space of its own: run `morelike reembed`",
+            hint="another card needs a space of its own",
         )
 
 

@@ -138,6 +138,15 @@ def test_sync(filled, pictures: Path) -> None:
     assert filled("count", "photos").out == "5\n"
 
 
+def test_a_source_that_fails_leaves_no_empty_collection(morelike, tmp_path: Path) -> None:
+    """What nobody could read a single item of is not listed afterwards."""
+    (tmp_path / "table.csv").write_text("price,colour\n1,red\n")
+    result = morelike("add", "new", str(tmp_path / "table.csv"))
+
+    assert result.code == 1
+    assert "new" not in morelike("ls").out
+
+
 def test_dry_run_leaves_nothing(morelike, pictures: Path) -> None:
     """``--dry-run`` estimates and creates neither a collection nor a library."""
     (pictures / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")

@@ -24,6 +24,7 @@ class SqlCatalog(ReadingRows, IngestRows, RemovalRows, AnnotationRows, BlobRows,
 
     def close(self) -> None:
         """Repeatable."""
+        self._closed = True
         self._database.close()
 
 

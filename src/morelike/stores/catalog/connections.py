@@ -11,7 +11,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, update
 from sqlalchemy.exc import DBAPIError
 
-from morelike.errors import NoSuchCollection, StoreReadOnly
+from morelike.errors import NoSuchCollection, StoreError, StoreReadOnly
 from morelike.stores.catalog import schema
 from morelike.stores.catalog.engine import WRITING, Database
 from morelike.types import Collection
@@ -50,16 +50,19 @@ class Connected:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._closed = False
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
         """One consistent view of all tables."""
+        self._check_open()
         with translated(self._database), self._database.engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def _writing(self, collection: Collection | None = None) -> Iterator[Connection]:
         """One durable transaction; the collection's revision grows with it. Raises NoSuchCollection when it is gone."""
+        self._check_open()
         if self._database.read_only:
             raise StoreReadOnly(
                 f"the catalog {self._database.where} cannot be written",
@@ -72,6 +75,11 @@ class Connected:
                     # First of all, so that on a server two writers of one collection queue up at this row.
                     _grow(connection, collection)
                 yield connection
+
+    def _check_open(self) -> None:
+        """An engine opens anew what was closed, and then nobody closes it."""
+        if self._closed:
+            raise StoreError(f"the catalog {self._database.where} was closed", hint="open the library again")
 
 
 def _grow(connection: Connection, collection: Collection) -> None:

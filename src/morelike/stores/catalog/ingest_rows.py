@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, exists, insert, not_, select, update
@@ -151,6 +152,8 @@ def left_alone(connection: Connection, numbers: Iterable[int]) -> list[str]:
 def _claim_items(connection: Connection, collection: Collection, claims: Sequence[Claim], at: str) -> dict[str, int]:
     """Item id to number. New items become pending; rejected and half deleted ones again."""
     first = {claim.item_id: claim for claim in reversed(claims)}
+    kept = {claim.item_id for claim in claims if not claim.in_place}  # one source that must be kept decides
+    first = {item_id: replace(claim, in_place=item_id not in kept) for item_id, claim in first.items()}
     found = numbers_of(connection, collection.id, first)
     new = [claim for item_id, claim in reversed(first.items()) if item_id not in found]
     if new:
@@ -174,6 +177,9 @@ def _claim_items(connection: Connection, collection: Collection, claims: Sequenc
             renew,
             [{"of": number, **{f"new_{k}": v for k, v in _content(claim).items()}} for number, claim in again],
         )
+    kept_now = [row.number for item_id, row in found.items() if item_id in kept and row.in_place]
+    for some in chunks(kept_now):
+        connection.execute(update(items).where(items.c.number.in_(some)).values(in_place=False))
     return {item_id: row.number for item_id, row in found.items()}
 
 

@@ -260,7 +260,7 @@ def check_card(space: Space, row: SpaceRow) -> None:
     if row.card != space.card.id:
         raise SpaceMismatch(
             f"space {space.id} holds vectors of {row.card}, not of {space.card.id}",
-            hint="vectors of another encoder need a space of their own: run `morelike reembed`",
+            hint="vectors of another encoder need a collection of their own",
         )
 
 
