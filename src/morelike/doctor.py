@@ -7,12 +7,13 @@ again and worked on anew from their bytes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from morelike.deletion import delete_items
-from morelike.errors import NoSuchItem
+from morelike.errors import OriginalGone, StoreReadOnly
 from morelike.originals import original
 from morelike.types import Blob, Collection, Ids, Item, Rejection, Space
 from morelike.wiring import Stores
@@ -53,7 +54,7 @@ def examine(
     """Look at everything under the write lock; with ``fix``, mend it."""
     report = DoctorReport()
     again: list[tuple[Collection, list[Item]]] = []
-    with stores.lock.hold("doctor", waiting=waiting):
+    with _standing_still(stores, fix=fix, waiting=waiting):
         if not _files(stores, report, fix=fix):
             return report  # nothing can be held against a file that cannot be read
         for collection in stores.catalog.collections():
@@ -66,6 +67,18 @@ def examine(
         for collection, items in again:
             _redo(stores, collection, items, requeue)
     return report
+
+
+@contextmanager
+def _standing_still(stores: Stores, *, fix: bool, waiting: Callable[[str], None] | None) -> Iterator[None]:
+    """Nobody writes meanwhile: under the write lock, or because the library cannot be written at all."""
+    with ExitStack() as held:
+        try:
+            held.enter_context(stores.lock.hold("doctor", waiting=waiting))
+        except StoreReadOnly:
+            if fix:
+                raise
+        yield
 
 
 def _files(stores: Stores, report: DoctorReport, *, fix: bool) -> bool:
@@ -169,7 +182,7 @@ def _redo(stores: Stores, collection: Collection, items: list[Item], requeue: Re
             try:
                 blob = original(stores, item)
                 yield blob if item.in_place else replace(blob, path=None)  # kept stays kept
-            except NoSuchItem as error:
+            except OriginalGone as error:
                 lost.append(Rejection(uri, item.id, "source", str(error)))
 
     if items:

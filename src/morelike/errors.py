@@ -16,6 +16,7 @@ MorelikeError
 │   ├── UnknownMedia       no modality recognises its bytes
 │   ├── DecodeError        its bytes are not what they seem to be
 │   └── EncodeError        the encoder failed on it
+├── OriginalGone           an item is known, but its bytes are not where they were
 ├── ModelError             weights cannot be had or used
 │   ├── ModelNotHere
 │   ├── DownloadFailed
@@ -46,6 +47,7 @@ __all__ = [
     "MorelikeError",
     "NoSuchCollection",
     "NoSuchItem",
+    "OriginalGone",
     "QueryError",
     "SchemaTooNew",
     "SettingsError",
@@ -142,6 +144,10 @@ class EncodeError(ItemError):
     """The encoder failed on the item."""
 
     stage = "encode"
+
+
+class OriginalGone(MorelikeError):
+    """An item is known, but its bytes are not where they were."""
 
 
 class ModelError(MorelikeError):

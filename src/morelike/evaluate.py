@@ -49,7 +49,9 @@ def labeller(labels: str) -> Callable[[Item], set[str]]:
         return lambda item: {str(source.metadata[key]) for source in item.sources if key in source.metadata}
     if kind == "info" and key:
         return lambda item: {str(item.info[key])} if key in item.info else set()
-    raise QueryError(f"there are no labels {labels!r}", hint="parent-folder, tag, meta:KEY or info:KEY")
+    raise QueryError(
+        f"there are no labels {labels!r}", hint=f"parent-folder, tag, meta:KEY or info:KEY; perhaps meta:{labels}"
+    )
 
 
 def evaluate(

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 
-from morelike.errors import ItemError, NoSuchItem
+from morelike.errors import ItemError, NoSuchItem, OriginalGone
 from morelike.originals import original
 from morelike.progress import Meter
 from morelike.types import Blob, Collection, Rejection
@@ -84,5 +84,5 @@ def rejected_blobs(stores: Stores, collection: Collection, *, in_place: bool) ->
                     blob = Blob.from_path(Path(rejection.uri), metadata=metadata)
                     yield blob if (in_place if item is None else item.in_place) else replace(blob, path=None)
             elif item is not None:
-                with suppress(NoSuchItem):
+                with suppress(NoSuchItem, OriginalGone):
                     yield original(stores, item, rejection.uri)

@@ -326,11 +326,11 @@ class OpenCollection:
         return self._stores.catalog.item(self._record, item_id)
 
     def content(self, item_id: str) -> bytes:
-        """The item's original bytes. Raises NoSuchItem where they are gone."""
+        """The item's original bytes. Raises NoSuchItem, OriginalGone."""
         return self._blob(item_id).read()
 
     def preview(self, item_id: str, side: int = 256, span: Span = WHOLE) -> Preview:
-        """A small rendering. Raises NoSuchItem, DecodeError."""
+        """A small rendering. Raises NoSuchItem, OriginalGone, DecodeError."""
         return self._modality.preview(self._blob(item_id), span, side)
 
     def _blob(self, item_id: str) -> Blob:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import blake3
 
-from morelike.errors import ItemError, NoSuchItem
+from morelike.errors import ItemError, OriginalGone
 from morelike.prepare import Reading
 from morelike.types import Blob, Collection, Item, Source
 from morelike.wiring import Stores
@@ -17,12 +17,12 @@ __all__ = ["keep_copies", "original", "stored_blob"]
 
 
 def stored_blob(stores: Stores, collection: Collection, item_id: str, uri: str = "") -> Blob:
-    """An item's bytes, under the source ``uri`` or its first one. Raises NoSuchItem where they are gone."""
+    """An item's bytes, under the source ``uri`` or its first one. Raises NoSuchItem, OriginalGone."""
     return original(stores, stores.catalog.item(collection, item_id), uri)
 
 
 def original(stores: Stores, item: Item, uri: str = "") -> Blob:
-    """The same for an item that is at hand. Raises NoSuchItem."""
+    """The same for an item that is at hand. Raises OriginalGone."""
     digest = item.digest.blake3
     source = next((source for source in item.sources if source.uri == uri), None)
     if source is None:
@@ -43,7 +43,7 @@ def original(stores: Stores, item: Item, uri: str = "") -> Blob:
                 return Blob.from_path(path, metadata=place.metadata)
     where = ", ".join(place.uri for place in item.sources) or "anywhere"
     hint = "add the folder that it was moved to" if item.in_place else "add the source again"
-    raise NoSuchItem(f"the bytes of {item.id[:12]} are not at {where} any more", hint=hint)
+    raise OriginalGone(f"the bytes of {item.id[:12]} are not at {where} any more", hint=hint)
 
 
 def _unchanged(path: Path, source: Source, item: Item) -> bool:

@@ -69,6 +69,7 @@ def test_a_read_only_library_is_searched_but_not_written(small_disk: Path, tmp_p
         collection = library.collection("photos", encoder=ToyEncoder())
 
         assert collection.search(first, k=1)[0].source == str(first)
+        assert library.doctor().findings == []
         with pytest.raises(StoreReadOnly, match=r"read-only|cannot be written"):
             collection.add(tmp_path / "more")
         assert collection.count() == 5

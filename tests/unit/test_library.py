@@ -18,6 +18,7 @@ import morelike
 from morelike.errors import (
     NoSuchCollection,
     NoSuchItem,
+    OriginalGone,
     QueryError,
     SourceError,
     SpaceMismatch,
@@ -215,7 +216,7 @@ def test_in_place_keeps_no_copy_and_finds_a_moved_file(library: Library, picture
 
     moved = tmp_path / "moved"
     pictures.rename(moved)
-    with pytest.raises(NoSuchItem, match="not at"):
+    with pytest.raises(OriginalGone, match="not at"):
         collection.content(item)
     report = collection.add(moved, in_place=True)
 
@@ -231,7 +232,7 @@ def test_a_changed_file_in_place_is_never_shown_as_the_old_one(library: Library,
     item = collection.search(path, k=1)[0].item
     path.write_bytes(bytes(path.stat().st_size))
 
-    with pytest.raises(NoSuchItem):
+    with pytest.raises(OriginalGone):
         collection.content(item)
 
 
