@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import morelike
+from morelike.dryrun import peak_memory
 from morelike.testing.images import write_images
 
 SIZES = (1_000, 10_000)
@@ -21,9 +21,7 @@ def _one(pictures: str, library_folder: str, encoder: str) -> None:
         collection = library.collection("bench", modality="image", encoder=encoder)
         report = collection.add(pictures)
         dim = collection.spaces[0].card.dim
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    scale = 1 if sys.platform == "darwin" else 1024
-    print(json.dumps({"items": report.added, "seconds": report.seconds, "peak_bytes": peak * scale, "dim": dim}))
+    print(json.dumps({"items": report.added, "seconds": report.seconds, "peak_bytes": peak_memory(), "dim": dim}))
 
 
 def measure(encoder: str) -> dict[str, Any]:

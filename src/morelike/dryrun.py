@@ -6,17 +6,17 @@ import os
 import random
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from time import monotonic
 
 from morelike.errors import ItemError
-from morelike.prepare import Budget, EncoderLane, load_segment, map_ahead, read_blob
+from morelike.prepare import Budget, EncoderLane, decode_pool, load_segment, map_ahead, read_blob
 from morelike.protocols import Modality
 from morelike.settings import Settings
 from morelike.types import Blob, Collection, Rejection
 
-__all__ = ["DryRun", "dry_run"]
+__all__ = ["DryRun", "dry_run", "peak_memory"]
 
 ROW_BYTES = 1500
 """The catalog's share of an item: its row, source, segment and indexes, measured on photographs with EXIF."""
@@ -54,7 +54,7 @@ def dry_run(
     began = monotonic()
     rejected: list[Rejection] = []
     segments = 0
-    with ThreadPoolExecutor(settings.workers or os.cpu_count() or 1) as pool:
+    with decode_pool(settings.workers or os.cpu_count() or 1) as pool:
 
         def work(blob: Blob) -> list[tuple[str, object]]:
             reading = read_blob(blob, modality, Budget(0))
@@ -86,7 +86,7 @@ def dry_run(
         items_per_second=rate,
         seconds_estimated=files / rate if rate else 0.0,
         bytes_on_disk=int(share * (kept + files * (vector_bytes + ROW_BYTES))),
-        peak_memory=_peak_memory(),
+        peak_memory=peak_memory(),
         encoder=", ".join(lane.encoder.card.name for lane in lanes.values()),
     )
 
@@ -112,8 +112,14 @@ def _bytes(lane: EncoderLane) -> float:
     return card.dim / 8 if card.form == "bits" else card.dim * 4
 
 
-def _peak_memory() -> int:
+def peak_memory() -> int:
+    """The largest resident size of this process so far, in bytes."""
     import resource  # not on Windows, where the library is not supported
 
+    status = Path("/proc/self/status")
+    if status.is_file():  # the other figure is inherited from whoever started this process
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024

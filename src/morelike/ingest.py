@@ -22,7 +22,17 @@ from morelike.deletion import delete_items
 from morelike.errors import EncodeError, ItemError, SourceError
 from morelike.ledger import Ledger
 from morelike.originals import keep_copies
-from morelike.prepare import Budget, EncoderLane, Reading, chunked, decoding, load_segment, map_ahead, read_blob
+from morelike.prepare import (
+    Budget,
+    EncoderLane,
+    Reading,
+    chunked,
+    decode_pool,
+    decoding,
+    load_segment,
+    map_ahead,
+    read_blob,
+)
 from morelike.progress import AddReport, Meter, Progress
 from morelike.protocols import Modality
 from morelike.sync import Seen, drop_gone
@@ -78,7 +88,7 @@ class Ingest:
 
         Raises StoreError, ModelError and KeyboardInterrupt; what was reported until then stays.
         """
-        pool = ThreadPoolExecutor(self._workers, thread_name_prefix="decode")
+        pool = decode_pool(self._workers)
         writer = ThreadPoolExecutor(1, thread_name_prefix="write")
         seconds = sum(lane.seconds for lane in self._lanes.values())  # lanes are older than this run
         try:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
+import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from threading import Lock
+from threading import Lock, get_native_id
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -37,6 +39,7 @@ __all__ = [
     "Reading",
     "best_modality",
     "chunked",
+    "decode_pool",
     "crop_image",
     "decoding",
     "example_specs",
@@ -50,6 +53,8 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 HEAD = 4096
+DECODE_NICENESS = 10
+"""Measured on two cores with mobilenet-v2: 5 % less wall time than 0, and the same as 19."""
 KEPT_BYTES = 96 * 1024**2
 """How many bytes of files may be kept in memory on their way; beyond it they are opened again by whoever needs them."""
 
@@ -87,6 +92,17 @@ def chunked(items: Iterable[In], size: int, seconds: float) -> Iterator[list[In]
             chunk = []
     if chunk:
         yield chunk
+
+
+def decode_pool(workers: int) -> ThreadPoolExecutor:
+    """Threads that give way to the encoder's: one encoder thread that has to wait holds up its whole batch."""
+    return ThreadPoolExecutor(workers, thread_name_prefix="decode", initializer=_give_way)
+
+
+def _give_way() -> None:
+    if sys.platform == "linux":  # elsewhere niceness belongs to the process, not to the thread
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, get_native_id(), DECODE_NICENESS)
 
 
 def map_ahead(

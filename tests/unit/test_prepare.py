@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
@@ -11,7 +13,16 @@ import numpy as np
 import pytest
 
 from morelike.errors import DecodeError, SourceError, UnknownMedia
-from morelike.prepare import Budget, EncoderLane, chunked, crop_image, map_ahead, read_blob
+from morelike.prepare import (
+    DECODE_NICENESS,
+    Budget,
+    EncoderLane,
+    chunked,
+    crop_image,
+    decode_pool,
+    map_ahead,
+    read_blob,
+)
 from morelike.settings import Settings
 from morelike.testing.toys import ToyEncoder, ToyLines
 from morelike.types import Blob
@@ -165,3 +176,14 @@ def test_an_encoder_runs_on_one_thread() -> None:
 
     assert shapes == {(1, 48)}
     assert most == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="niceness belongs to the whole process there")
+def test_decoding_gives_way_to_the_encoder_and_to_nobody_else() -> None:
+    """Only the decode threads are nice; the thread that started them stays as it was."""
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    with decode_pool(1) as pool:
+        inside = pool.submit(os.getpriority, os.PRIO_PROCESS, 0).result()
+
+    assert inside == DECODE_NICENESS
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before
