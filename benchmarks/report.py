@@ -88,10 +88,11 @@ def _memory(rows: list[dict[str, Any]]) -> list[str]:
         "",
         (
             "Peak resident memory of adding synthetic pictures, each size in a process of its own. Memory follows the "
-            "window of items in flight; what grows with the collection is the index."
+            "window of items in flight; what grows with the collection is the index, which `add` loads once it writes a "
+            "snapshot (from 10 000 items on)."
         ),
         "",
-        "| encoder | peak at 1 k | peak at 10 k | the index's own bytes between them | beyond the index |",
+        "| encoder | peak at 1 k | peak at 10 k | the index's own bytes at 10 k | beyond the index |",
         "|---|---|---|---|---|",
     ]
     for row in rows:
