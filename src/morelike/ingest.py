@@ -92,7 +92,7 @@ class Ingest:
         writer = ThreadPoolExecutor(1, thread_name_prefix="write")
         seconds = sum(lane.seconds for lane in self._lanes.values())  # lanes are older than this run
         try:
-            writer.submit(self._write, self._sweep).result()
+            writer.submit(self._write, self._alone, self._stores.blobs.sweep).result()  # what a crash left half written
             for origin, blobs in sources:
                 self._origin = origin
                 self._seen.clear()
@@ -139,7 +139,7 @@ class Ingest:
             for future in unwritten:
                 future.result()
             writer.submit(self._write, self._ledger.flush).result()
-            writer.submit(self._write, self._checkpoint).result()
+            writer.submit(self._write, self._alone, self._stores.vectors.checkpoint).result()
 
     # Stage by stage. Those named without "map_ahead" above run in the calling thread.
 
@@ -372,15 +372,9 @@ class Ingest:
         if works:
             self._meter.tick(works[-1].reading.blob.name)
 
-    def _sweep(self) -> None:
-        """Remove what a crash of an earlier run left half written."""
+    def _alone(self, action: Callable[[], Any]) -> None:
         with self._stores.lock.hold(f"add to {self._collection.name}", waiting=self._meter.waiting):
-            self._stores.blobs.sweep()
-
-    def _checkpoint(self) -> None:
-        """What makes the next open fast; all that counts is durable already."""
-        with self._stores.lock.hold(f"add to {self._collection.name}", waiting=self._meter.waiting):
-            self._stores.vectors.checkpoint()
+            action()
 
     def _forgive(self, uris: Iterable[str]) -> None:
         """They are no bad sources any more."""
