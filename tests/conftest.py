@@ -39,3 +39,10 @@ def test_data() -> Path:
     if not (folder / "DATA.md").is_file():
         pytest.skip(f"no test data in {folder} (MORELIKE_TEST_DATA)")
     return folder
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests measured (``record_property``), whichever process ran them."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            terminalreporter.write_line(f"{name}: {value}")

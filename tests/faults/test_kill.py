@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,9 @@ def _contents(collection: OpenCollection) -> dict[str, tuple[object, ...]]:
 
 
 @pytest.mark.timeout(900)
-def test_killed_at_every_fault_point_and_run_to_the_end(tmp_path: Path) -> None:
+def test_killed_at_every_fault_point_and_run_to_the_end(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     """Item by item and vector by vector equal to a run never interrupted; ``doctor`` finds nothing."""
     pictures = tmp_path / "pictures"
     write_images(pictures, PICTURES, seed=7)
@@ -79,7 +82,8 @@ def test_killed_at_every_fault_point_and_run_to_the_end(tmp_path: Path) -> None:
     unfinished = acknowledged < PICTURES
     last = _run(broken, pictures, "none", 0)
     assert last.returncode == 0, last.stderr
-    print(f"\n{sum(killed.values())} kills:", *(f"{point} {killed[point]}" for point in faults.POINTS), sep="\n  ")
+    histogram = ", ".join(f"{point} {killed[point]}" for point in faults.POINTS)
+    record_property("kills", f"{sum(killed.values())}: {histogram}")
 
     with morelike.open(library=whole) as one, morelike.open(library=broken) as other:
         expected, found = (_contents(each.collection("photos", encoder=ToyEncoder())) for each in (one, other))
