@@ -18,8 +18,10 @@ from morelike.types import Blob, Collection, Rejection
 
 __all__ = ["DryRun", "dry_run", "peak_memory"]
 
-ROW_BYTES = 1500
-"""The catalog's share of an item: its row, source, segment and indexes, measured on photographs with EXIF."""
+ROW_BYTES = 1100
+"""The catalog's share of an item: its row, source, segment and indexes; 1 073 measured on 1 000 photographs."""
+VECTOR_ROOM = 1.25
+"""The vector file over the vectors themselves; 1.22 measured at 1 145 numbers, 1.26 at 512."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ def dry_run(
         rejected=tuple(rejected),
         items_per_second=rate,
         seconds_estimated=files / rate if rate else 0.0,
-        bytes_on_disk=int(share * (kept + files * (vector_bytes + ROW_BYTES))),
+        bytes_on_disk=int(share * (kept + files * (vector_bytes * VECTOR_ROOM + ROW_BYTES))),
         peak_memory=peak_memory(),
         encoder=", ".join(lane.encoder.card.name for lane in lanes.values()),
     )

@@ -22,22 +22,18 @@ from morelike.errors import (
     DecodeError,
     EncodeError,
     ItemError,
-    MissingExtra,
     MorelikeError,
     SourceError,
     StoreError,
     UnknownMedia,
 )
 from morelike.protocols import Encoder, Modality
-from morelike.registry import MODALITIES
-from morelike.settings import Settings
 from morelike.types import WHOLE, Blob, ContentDigest, Kind, Payload, SegmentSpec, Span, Vectors
 
 __all__ = [
     "Budget",
     "EncoderLane",
     "Reading",
-    "best_modality",
     "chunked",
     "crop_image",
     "decode_pool",
@@ -149,19 +145,6 @@ def recognise(blob: Blob, modality: Modality) -> str:
     raise UnknownMedia(
         f"{blob.name or blob.uri} is {_described(head)}", hint=f"it is not of the modality {modality.name}"
     )
-
-
-def best_modality(blob: Blob, settings: Settings) -> str:
-    """The name of the registered modality that is surest of the blob. Raises UnknownMedia, SourceError."""
-    head = _head(blob)
-    sure: dict[str, float] = {}
-    for name in MODALITIES:
-        with suppress(MissingExtra):
-            sure[name] = MODALITIES.load(name)(settings).sniff(head, blob.name)
-    best = max(sure, key=lambda name: sure[name])
-    if sure[best] > 0:
-        return best
-    raise UnknownMedia(f"{blob.name or blob.uri} is {_described(head)}", hint="name what it is with --modality")
 
 
 def _head(blob: Blob) -> bytes:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,10 +28,14 @@ class Asked:
     query: Query
     within: Within | None
     vectors: dict[int, NDArray[np.float32]] = field(default_factory=dict)
+    seconds: float = 0.0
+    """What embedding took."""
 
     def query_vectors(self, space: Space) -> NDArray[np.float32]:
         if space.id not in self.vectors:
+            began = perf_counter()
             self.vectors[space.id] = self.embedder.embed(space, self.query)
+            self.seconds += perf_counter() - began
         return self.vectors[space.id]
 
 

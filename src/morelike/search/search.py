@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from time import perf_counter
 from typing import Any
@@ -53,18 +53,13 @@ class Search:
         clock = _Clock()
         asked = Asked(self._embedder, self._spaces, query, self._within(query))
         mode = MODES.load(query.mode)
-        if query.mode != "keyword":
-            for space in self._spaces:
-                if space.card.form != "terms":
-                    asked.query_vectors(space)
-        clock.stop("embed")
         needed = query.offset + query.k + 1
         if rescorer is not None:
             needed = max(needed, RESCORED)
         found = self._enough(mode, asked, needed)
-        if not found and query.mode != "keyword":
+        if not found and asked.vectors:
             self._embedder.check_vectors(self._spaces)
-        clock.stop("vectors")
+        clock.stop("vectors", of_which={"embed": asked.seconds})
         if rescorer is not None:
             found = self._rescored(rescorer, query, found[:needed])
         if query.threshold is not None:
@@ -196,7 +191,10 @@ class _Clock:
         self.seconds: dict[str, float] = {}
         self._since = perf_counter()
 
-    def stop(self, stage: str) -> None:
+    def stop(self, stage: str, of_which: Mapping[str, float] | None = None) -> None:
+        """``of_which``: stages that ran inside this one, told apart from it."""
         now = perf_counter()
-        self.seconds[stage] = now - self._since
+        inside = dict(of_which or {})
+        self.seconds.update(inside)
+        self.seconds[stage] = now - self._since - sum(inside.values())
         self._since = now
