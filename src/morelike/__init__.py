@@ -30,9 +30,10 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from morelike.collection import OpenCollection
     from morelike.encoders.callable import from_callable
     from morelike.errors import MorelikeError
-    from morelike.library import Library, OpenCollection, open  # noqa: A004 # morelike.open, as one opens a file
+    from morelike.library import Library, open  # noqa: A004 # morelike.open, as one opens a file
     from morelike.settings import Settings
     from morelike.types import Answer, Card, Example, Hit, Query, Span
 
@@ -43,7 +44,7 @@ _HOMES = {
     "Hit": "types",
     "Library": "library",
     "MorelikeError": "errors",
-    "OpenCollection": "library",
+    "OpenCollection": "collection",
     "Query": "types",
     "Settings": "settings",
     "Span": "types",

@@ -17,7 +17,8 @@ from morelike.errors import MissingExtra, UsageError
 if TYPE_CHECKING:
     from PIL import Image
 
-    from morelike.library import Library, OpenCollection
+    from morelike.collection import OpenCollection
+    from morelike.library import Library
     from morelike.progress import AddReport, Progress
 
 __all__ = ["ALTERATIONS", "PHOTOGRAPHS", "Demo", "build", "make_pictures"]

@@ -10,12 +10,14 @@ MorelikeError
 │   ├── NoSuchCollection
 │   ├── CollectionExists
 │   ├── NoSuchItem
+│   ├── NoSuchJob
 │   └── SpaceMismatch      vectors of two different cards were about to meet
 ├── ItemError              one item cannot be used; the run goes on, the ledger keeps the reason
 │   ├── SourceError        its bytes cannot be had (gone, too large, refused)
 │   ├── UnknownMedia       no modality recognises its bytes
 │   ├── DecodeError        its bytes are not what they seem to be
 │   └── EncodeError        the encoder failed on it
+├── TooBusy                more is waiting than there is room for
 ├── OriginalGone           an item is known, but its bytes are not where they were
 ├── ModelError             weights cannot be had or used
 │   ├── ModelNotHere
@@ -47,6 +49,7 @@ __all__ = [
     "MorelikeError",
     "NoSuchCollection",
     "NoSuchItem",
+    "NoSuchJob",
     "OriginalGone",
     "QueryError",
     "SchemaTooNew",
@@ -58,6 +61,7 @@ __all__ = [
     "StoreError",
     "StoreFull",
     "StoreReadOnly",
+    "TooBusy",
     "UnknownMedia",
     "UnknownName",
     "UsageError",
@@ -110,6 +114,14 @@ class CollectionExists(UsageError):
 
 class NoSuchItem(UsageError):
     """The collection has no item with that id."""
+
+
+class NoSuchJob(UsageError):
+    """The library has no job with that id."""
+
+
+class TooBusy(MorelikeError):
+    """More is waiting than there is room for; the same call may work in a moment."""
 
 
 class SpaceMismatch(UsageError):

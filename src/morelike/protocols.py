@@ -7,26 +7,18 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, runtime_checkable
 
-from morelike.expressions import Expression
+from morelike.catalog_protocols import Catalog
 from morelike.types import (
     Blob,
     Card,
-    Claim,
-    Collection,
     ContentDigest,
-    Finished,
     Ids,
-    Item,
-    ItemState,
     Kind,
     Metadata,
     Payload,
     Preview,
-    Rejection,
     Scores,
-    Segment,
     SegmentSpec,
-    Source,
     Space,
     Span,
     Vectors,
@@ -37,9 +29,6 @@ __all__ = [
     "BlobStore",
     "Cache",
     "Catalog",
-    "CatalogCollections",
-    "CatalogIngest",
-    "CatalogReading",
     "Encoder",
     "Modality",
     "OpenSource",
@@ -234,131 +223,3 @@ class WriteLock(Protocol):
 
     def hold(self, purpose: str, *, waiting: Callable[[str], None] | None = None) -> AbstractContextManager[None]:
         """Wait for the turn; ``waiting(sentence)`` is told who has it. Raises StoreBusy after the timeout."""
-
-
-class CatalogCollections(Protocol):
-    """Collections and their spaces."""
-
-    def create_collection(self, name: str, modality: str, options: Metadata) -> Collection:
-        """Raises CollectionExists; UsageError on a name that is not a plain identifier."""
-
-    def collection(self, name: str) -> Collection:
-        """Raises NoSuchCollection, naming the nearest ones."""
-
-    def collections(self) -> list[Collection]: ...
-
-    def drop_collection(self, collection: Collection) -> list[str]:
-        """Remove its rows; the digests of blobs that no collection needs now."""
-
-    def add_space(self, collection: Collection, kind: Kind, card: Card, *, active: bool) -> Space: ...
-
-    def spaces(self, collection: Collection | None = None) -> list[Space]:
-        """All spaces of one collection, or of every one."""
-
-    def activate(self, space: Space) -> None:
-        """Make it the one active space of its kind, in one transaction."""
-
-    def drop_space(self, space: Space) -> None: ...
-
-
-class CatalogIngest(Protocol):
-    """What ingest writes. Each call is one durable transaction."""
-
-    def known(self, collection: Collection, item_ids: Sequence[str]) -> dict[str, ItemState]: ...
-
-    def known_sources(self, collection: Collection, uris: Sequence[str]) -> dict[str, tuple[Source, str, ItemState]]:
-        """uri to (source row, item id, that item's state)."""
-
-    def claim(self, collection: Collection, claims: Sequence[Claim]) -> list[str]:
-        """New items become pending; every claim's source row is written and moved from the item that had that uri.
-
-        Tags are added. A rejected item becomes pending again. An item is in place as long as every claim of it is.
-        Returns ids of items that were left without a source.
-        """
-
-    def finish(self, collection: Collection, finished: Sequence[Finished]) -> None:
-        """Write the segments and turn the items ready, last of all."""
-
-    def reject(self, collection: Collection, rejections: Sequence[Rejection]) -> None:
-        """Ledger rows, attempts counted up by uri; a pending item among them becomes rejected."""
-
-    def requeue(self, collection: Collection, item_ids: Sequence[str]) -> None:
-        """Make ready items pending again: their vectors are gone, and ingest is to take them up anew."""
-
-    def rejected_before(self, collection: Collection, uris: Sequence[str]) -> dict[str, Rejection]:
-        """The ledger rows of those uris that have one."""
-
-    def forgive(self, collection: Collection, uris: Sequence[str]) -> None:
-        """Drop ledger rows of sources that are well now, or gone."""
-
-    def sources_of_origin(self, collection: Collection, origin: str) -> Iterator[str]:
-        """The uris that came through one source argument or lie below it, for ``add --sync``."""
-
-    def drop_sources(self, collection: Collection, uris: Sequence[str]) -> list[str]:
-        """Returns ids of items left without a source."""
-
-    def mark_deleting(self, collection: Collection, item_ids: Sequence[str]) -> None:
-        """Hide the items from every search; the first step of a deletion."""
-
-    def forget(self, collection: Collection, item_ids: Sequence[str]) -> list[str]:
-        """Remove the rows, the last step; the digests of blobs that nothing needs now."""
-
-    def tag(
-        self, collection: Collection, item_ids: Sequence[str], add: Sequence[str], remove: Sequence[str]
-    ) -> None: ...
-
-    def annotate(self, collection: Collection, item_ids: Sequence[str], metadata: Metadata) -> None:
-        """Merge user metadata into every source of the items; a None value removes a key."""
-
-
-class CatalogReading(Protocol):
-    """What searches, lists and ``doctor`` read."""
-
-    def revision(self, collection: Collection) -> int:
-        """Grows with every committed change to the collection, by any process."""
-
-    def item(self, collection: Collection, item_id: str) -> Item:
-        """By id or unique prefix of at least six characters. Raises NoSuchItem."""
-
-    def items(
-        self,
-        collection: Collection,
-        *,
-        filter: Expression | None = None,
-        state: ItemState | None = "ready",
-        offset: int = 0,
-        limit: int = 100,
-    ) -> list[Item]:
-        """Oldest first."""
-
-    def get_items(self, collection: Collection, item_ids: Sequence[str]) -> dict[str, Item]: ...
-
-    def count(
-        self, collection: Collection, *, filter: Expression | None = None, state: ItemState | None = "ready"
-    ) -> int: ...
-
-    def ledger(self, collection: Collection, *, offset: int = 0, limit: int = 100) -> list[Rejection]: ...
-
-    def ledger_count(self, collection: Collection) -> int: ...
-
-    def segments(self, collection: Collection, segment_ids: Ids) -> dict[int, Segment]:
-        """Only those of ready items."""
-
-    def segments_of(self, collection: Collection, item_ids: Sequence[str]) -> dict[str, list[Segment]]: ...
-
-    def segment_ids(self, collection: Collection, kind: Kind, *, filter: Expression | None = None) -> Ids:
-        """Sorted ids of ready items' segments that a filter leaves; cached until the revision changes."""
-
-    def blobs_needed(self) -> Iterator[str]:
-        """Every digest that some item keeps in the blob store."""
-
-    def verify(self) -> list[str]:
-        """One sentence a fault found in the catalog's own tables."""
-
-    def bytes_used(self) -> int: ...
-
-
-class Catalog(CatalogCollections, CatalogIngest, CatalogReading, Protocol):
-    """The truth: collections, items, sources, segments, the ledger."""
-
-    def close(self) -> None: ...

@@ -54,7 +54,8 @@ Kind = str
 """A payload's kind: ``image``, ``audio``, ``text``, ``molecule``, ``sequence``, ``mesh`` … a plugin may add its own."""
 Form = Literal["dense", "bits", "sketch", "terms"]
 Metric = Literal["cosine", "ip", "l2", "tanimoto", "containment", "bm25"]
-ItemState = Literal["pending", "ready", "rejected", "deleting"]
+ItemState = Literal["pending", "ready", "rejected", "deleting", "duplicate"]
+"""``duplicate``: set aside by ``dedup``; it keeps all it has, and no search finds it."""
 Metadata = Mapping[str, Any]
 Ids = NDArray[np.int64]
 """(n,) segment ids."""
@@ -367,15 +368,21 @@ class Hit:
     segment: int = 0
     why: Metadata = field(default_factory=dict)
     """A rescorer's explanation, where one ran."""
+    percentile: float | None = None
+    """0 to 100: the share of the collection's random pairs that are less alike than this; None: not calibrated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One page of hits. ``more``: another page exists. ``timings``: seconds a stage, where asked for."""
+    """One page of hits. ``more``: another page exists. ``timings``: seconds a stage, where asked for.
+
+    ``nothing_similar``: even the best hit is no closer than chance would have it; the hits are there all the same.
+    """
 
     hits: tuple[Hit, ...]
     more: bool
     timings: Mapping[str, float] = field(default_factory=dict)
+    nothing_similar: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import pytest
 
 import morelike
 from morelike import faults
-from morelike.library import OpenCollection
+from morelike.collection import OpenCollection
 from morelike.testing.images import write_images
 from morelike.testing.toys import ToyEncoder
 

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 import morelike
+from morelike.collection import OpenCollection
 from morelike.errors import (
     DecodeError,
     EncodeError,
@@ -27,7 +28,7 @@ from morelike.errors import (
     StoreFull,
 )
 from morelike.ingest import Ingest
-from morelike.library import Library, OpenCollection
+from morelike.library import Library
 from morelike.modalities.image import ImageModality
 from morelike.prepare import KEPT_BYTES, Budget
 from morelike.registry import MODALITIES, Row

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import morelike
-from morelike.library import Library, OpenCollection
+from morelike.collection import OpenCollection
+from morelike.library import Library
 from morelike.settings import Settings
 from morelike.testing.images import write_images
 from morelike.testing.toys import ToyEncoder

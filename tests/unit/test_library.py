@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 import morelike
+from morelike.collection import OpenCollection
 from morelike.errors import (
     NoSuchCollection,
     NoSuchItem,
@@ -25,7 +26,7 @@ from morelike.errors import (
     UnknownMedia,
     UsageError,
 )
-from morelike.library import Library, OpenCollection
+from morelike.library import Library
 from morelike.settings import Settings
 from morelike.testing.images import write_images
 from morelike.testing.toys import COLOURS, ToyEncoder, ToyJointEncoder

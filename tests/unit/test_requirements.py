@@ -36,7 +36,8 @@ def locked(name: str, python: str) -> dict[str, Version]:
 def wanted(name: str) -> list[str]:
     about = project()
     extras = about["project"]["optional-dependencies"]
-    base = [*about["project"]["dependencies"], *extras["demo"], *about["build-system"]["requires"]]
+    demo = [one for one in extras["demo"] if not one.startswith("morelike[")]
+    base = [*about["project"]["dependencies"], *demo, *extras["server"], *about["build-system"]["requires"]]
     if name == "base-demo":
         return base
     return [*base, *extras["clip"], *extras["parquet"], *extras["train"], *about["dependency-groups"]["dev"]]

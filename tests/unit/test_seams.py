@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 import morelike
+from morelike.collection import OpenCollection
 from morelike.composites import Concat
 from morelike.errors import QueryError
-from morelike.library import Library, OpenCollection
+from morelike.library import Library
 from morelike.registry import MODALITIES, RESCORERS, Row
 from morelike.search.search import Search, named_rescorer
 from morelike.settings import Settings

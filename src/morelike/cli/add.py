@@ -21,8 +21,9 @@ from morelike.cli.text import human_size, near, parse_metadata
 from morelike.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
+    from morelike.collection import OpenCollection
     from morelike.dryrun import DryRun
-    from morelike.library import Library, OpenCollection
+    from morelike.library import Library
     from morelike.progress import AddReport
     from morelike.settings import Settings
     from morelike.types import Rejection

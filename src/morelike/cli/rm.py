@@ -13,7 +13,7 @@ from morelike.cli.session import session_of
 from morelike.errors import UsageError
 
 if TYPE_CHECKING:
-    from morelike.library import OpenCollection
+    from morelike.collection import OpenCollection
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 

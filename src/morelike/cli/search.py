@@ -18,7 +18,7 @@ from morelike.cli.text import near
 from morelike.errors import UsageError
 
 if TYPE_CHECKING:
-    from morelike.library import OpenCollection
+    from morelike.collection import OpenCollection
     from morelike.types import Hit, Span
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)

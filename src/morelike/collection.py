@@ -1,0 +1,247 @@
+"""One collection of an open library. Wiring, no logic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+from morelike.deletion import delete_items
+from morelike.dryrun import DryRun, dry_run
+from morelike.errors import MorelikeError, SpaceMismatch, UsageError
+from morelike.evaluate import Evaluation, evaluate
+from morelike.examples import as_example, as_sources
+from morelike.hits import Hits
+from morelike.ingest import Ingest, Options
+from morelike.lanes import Lanes
+from morelike.ledger import rejected_blobs
+from morelike.originals import stored_blob
+from morelike.progress import AddReport, Progress
+from morelike.protocols import Modality
+from morelike.registry import MODALITIES
+from morelike.search.filter import parse_filter
+from morelike.search.search import Search
+from morelike.types import (
+    WHOLE,
+    Blob,
+    Collection,
+    Example,
+    Item,
+    ItemState,
+    Preview,
+    Query,
+    Rejection,
+    Space,
+    Span,
+)
+from morelike.wiring import Stores
+
+__all__ = ["OpenCollection"]
+
+
+class OpenCollection:
+    """One collection of an open library."""
+
+    def __init__(self, stores: Stores, lanes: Lanes, record: Collection) -> None:
+        self._stores = stores
+        self._lanes = lanes
+        self._record = record
+        self._modality: Modality = MODALITIES.load(record.modality)(stores.settings)
+
+    def __repr__(self) -> str:
+        return f"<collection {self.name}: {self.count()} items ({self.modality})>"
+
+    @property
+    def name(self) -> str:
+        return self._record.name
+
+    @property
+    def modality(self) -> str:
+        return self._record.modality
+
+    @property
+    def spaces(self) -> tuple[Space, ...]:
+        return tuple(self._stores.catalog.spaces(self._record))
+
+    def add(
+        self,
+        *sources: Any,
+        exclude: Sequence[str] = (),
+        in_place: bool = False,
+        sync: bool = False,
+        retry: bool = False,
+        tags: Sequence[str] = (),
+        metadata: Mapping[str, Any] | None = None,
+        progress: Callable[[Progress], None] | None = None,
+        stop: Event | None = None,
+    ) -> AddReport:
+        """Add files, folders, globs, archives, tables, URLs, bytes or pictures; what it reports is durable.
+
+        A bad item is a row in the ledger, not the end. ``retry`` takes up rejected items again, all of them where no
+        source is named. ``sync`` drops sources that are gone. Setting ``stop`` ends it cleanly; a second run goes on.
+        Raises SourceError, StoreError, ModelError.
+        """
+        exclude = _several(exclude)
+        options = Options(in_place, sync, retry, _several(tags), dict(metadata or {}))
+        if not sources:
+            if not retry:
+                raise UsageError("there is nothing to add", hint="name a file, a folder, an archive, a table or a URL")
+            work = self._ingest(
+                replace(options, in_place=True), progress, stop
+            )  # those with a path: see rejected_blobs
+            return work.run([("", rejected_blobs(self._stores, self._record, in_place=in_place))])
+        settings = self._stores.settings
+        work = self._ingest(options, progress, stop)
+        if progress is not None:
+            self._count_ahead(work, sources, exclude)
+        return work.run((origin, blobs) for _, origin, blobs in as_sources(sources, settings, exclude))
+
+    def _ingest(self, options: Options, progress: Callable[[Progress], None] | None, stop: Event | None) -> Ingest:
+        spaces = [space for space in self.spaces if space.active]
+        lanes = {space.id: self._lanes.lane(space) for space in spaces if space.card.form != "terms"}
+        return Ingest(
+            self._stores,
+            self._record,
+            self._modality,
+            lanes,
+            spaces,
+            options=options,
+            progress=progress,
+            stop=stop,
+        )
+
+    def _count_ahead(self, work: Ingest, sources: tuple[Any, ...], exclude: tuple[str, ...]) -> None:
+        """Count what is coming while the work has begun, for the ETA; only where counting is cheap."""
+
+        def count() -> None:
+            total = 0
+            with suppress(MorelikeError, OSError):  # whoever adds them will say it
+                named = tuple(source for source in sources if isinstance(source, str | Path))
+                total += len(sources) - len(named)  # a stream can be read once, and not here
+                for name, _, blobs in as_sources(named, self._stores.settings, exclude):
+                    if name != "files":
+                        return
+                    for _ in blobs:
+                        total += 1
+                        if work.ended:
+                            return
+                work.expect(total)
+
+        Thread(target=count, name="count", daemon=True).start()
+
+    def requeue(self, blobs: Iterator[Blob]) -> AddReport:
+        """Work on these blobs again whatever the catalog says of them; those with a path stay in place."""
+        return self._ingest(Options(in_place=True, retry=True), None, None).run([("", blobs)])
+
+    def dry_run(self, *sources: Any, exclude: Sequence[str] = (), in_place: bool = False, sample: int = 64) -> DryRun:
+        """What ``add`` would do, from a sample; nothing is written."""
+        spaces = [space for space in self.spaces if space.active and space.card.form != "terms"]
+        lanes = {space.kind: self._lanes.lane(space) for space in spaces}
+        given = ((origin, blobs) for _, origin, blobs in as_sources(sources, self._stores.settings, _several(exclude)))
+        settings = self._stores.settings
+        return dry_run(settings, self._record, self._modality, lanes, given, in_place=in_place, sample=sample)
+
+    def search(
+        self,
+        example: Any = None,
+        *,
+        text: str | None = None,
+        plus: Sequence[Any] = (),
+        minus: Sequence[Any] = (),
+        crop: tuple[float, float, float, float] | None = None,
+        at: Span | None = None,
+        filter: str | None = None,
+        threshold: float | None = None,
+        k: int = 10,
+        offset: int = 0,
+        mode: str = "similar",
+        explain: bool = False,
+    ) -> Hits:
+        """The items most like an example: a path, URL, item id, bytes, PIL image, array, or a whole Query.
+
+        ``text`` are words, where the card has a text tower. ``plus`` and ``minus`` are further examples, each alone or
+        as (example, weight). ``crop`` is (left, top, right, bottom) in fractions of the first example. An item given by
+        its id is left out of the answer. Raises QueryError, ItemError, NoSuchItem.
+        """
+        if not isinstance(example, Query):
+            settings = self._stores.settings
+            parts: list[Example] = []
+            if example is not None:
+                parts.append(as_example(example, settings, crop=crop, at=at))
+            if text is not None:
+                parts.append(Example("text", text))
+            parts.extend(as_example(other, settings) for other in plus)
+            parts.extend(as_example(other, settings, weight=-1.0) for other in minus)
+            expression = parse_filter(filter) if filter else None
+            example = Query(tuple(parts), mode, k, offset, expression, threshold, explain)
+        search = Search(self._stores, self._record, self._modality, self.spaces, lane_of=self._lanes.lane)
+        return Hits(search.answer(example), self)
+
+    def items(
+        self, *, filter: str | None = None, offset: int = 0, limit: int = 100, state: ItemState | None = "ready"
+    ) -> list[Item]:
+        """A page of items, oldest first."""
+        expression = parse_filter(filter) if filter else None
+        return self._stores.catalog.items(self._record, filter=expression, state=state, offset=offset, limit=limit)
+
+    def rejected(self, *, offset: int = 0, limit: int = 100) -> list[Rejection]:
+        """A page of the ledger."""
+        return self._stores.catalog.ledger(self._record, offset=offset, limit=limit)
+
+    def rejected_count(self) -> int:
+        return self._stores.catalog.ledger_count(self._record)
+
+    def item(self, item_id: str) -> Item:
+        """By id, or a unique prefix of it. Raises NoSuchItem."""
+        return self._stores.catalog.item(self._record, item_id)
+
+    def content(self, item_id: str) -> bytes:
+        """The item's original bytes. Raises NoSuchItem, OriginalGone."""
+        return self._blob(item_id).read()
+
+    def preview(self, item_id: str, side: int = 256, span: Span = WHOLE) -> Preview:
+        """A small rendering. Raises NoSuchItem, OriginalGone, DecodeError."""
+        return self._modality.preview(self._blob(item_id), span, side)
+
+    def _blob(self, item_id: str) -> Blob:
+        return stored_blob(self._stores, self._record, item_id)
+
+    def count(self, *, filter: str | None = None) -> int:
+        """How many items are searchable."""
+        return self._stores.catalog.count(self._record, filter=parse_filter(filter) if filter else None)
+
+    def tag(self, item_ids: Sequence[str], add: Sequence[str] = (), remove: Sequence[str] = ()) -> None:
+        """Add and remove tags. Raises NoSuchItem."""
+        whole = [self.item(item_id).id for item_id in item_ids]
+        with self._stores.lock.hold(f"tag in {self.name}"):
+            self._stores.catalog.tag(self._record, whole, _several(add), _several(remove))
+
+    def annotate(self, item_ids: Sequence[str], metadata: Mapping[str, Any]) -> None:
+        """Merge metadata into the items' sources; None removes a key. Raises NoSuchItem."""
+        whole = [self.item(item_id).id for item_id in item_ids]
+        with self._stores.lock.hold(f"tag in {self.name}"):
+            self._stores.catalog.annotate(self._record, whole, metadata)
+
+    def remove(self, item_ids: Sequence[str]) -> int:
+        """Remove items with their vectors and kept bytes; in-place files stay. Raises NoSuchItem."""
+        whole = [self.item(item_id).id for item_id in item_ids]
+        with self._stores.lock.hold(f"remove from {self.name}"):
+            return delete_items(self._stores, self._record, whole)
+
+    def evaluate(
+        self, *, labels: str = "parent-folder", kind: str | None = None, queries: int | None = None, seed: int = 0
+    ) -> Evaluation:
+        """How well items find items of the same label. Raises QueryError without labelled items."""
+        spaces = [space for space in self.spaces if space.active and space.card.form != "terms"]
+        space = next((space for space in spaces if kind in {None, space.kind}), None)
+        if space is None:
+            raise SpaceMismatch(f"{self.name} has no space of the kind {kind}")
+        return evaluate(self._stores, self._record, space, labels=labels, queries=queries, seed=seed)
+
+
+def _several(words: str | Sequence[str]) -> tuple[str, ...]:
+    """A text alone is one tag or glob, not its letters: of ``*.png`` the first would match everything."""
+    return (words,) if isinstance(words, str) else tuple(words)

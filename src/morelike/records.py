@@ -1,0 +1,76 @@
+"""What the catalog keeps beside collections and items: jobs, keys, calibrations, and what ``dedup`` set aside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from morelike.types import Metadata
+
+__all__ = ["ApiKey", "Aside", "Calibration", "Job", "JobState", "Role"]
+
+JobState = Literal["queued", "running", "done", "failed", "cancelled"]
+Role = Literal["reader", "writer", "admin"]
+"""What a key may do: each role may do all that the one before it may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What scores mean in one space: two samples of its own scores, each as quantiles in ascending order.
+
+    ``background``: scores of random pairs of items; ``nearest``: each sampled item's score with its nearest other item.
+    """
+
+    items: int
+    """How many items the space had when this was measured."""
+    background: tuple[float, ...]
+    nearest: tuple[float, ...]
+    made_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Work that goes on behind a request: a row of the catalog, leased by whichever process does it.
+
+    ``progress`` and ``result`` are JSON objects whose keys the kind of job defines. ``owner`` is who has it now, and
+    ``lease_until`` (seconds since 1970) when it is anybody's again.
+    """
+
+    id: str
+    kind: str
+    collection: str
+    arguments: Metadata
+    state: JobState
+    progress: Metadata = field(default_factory=dict)
+    result: Metadata = field(default_factory=dict)
+    error: str = ""
+    hint: str = ""
+    attempts: int = 0
+    cancelling: bool = False
+    owner: str = ""
+    lease_until: float = 0.0
+    created_at: str = ""
+    started_at: str = ""
+    finished_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key as the catalog knows it: its digest, never itself. ``start``: its first letters, to tell keys apart."""
+
+    name: str
+    role: Role
+    start: str
+    digest: str
+    created_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """An item that ``dedup`` set aside as a duplicate of ``keeper``. ``run`` names the call, for its undoing."""
+
+    item_id: str
+    keeper: str
+    run: str
+    score: float = 0.0
+    at: str = ""
