@@ -141,7 +141,9 @@ def _add_blobs(photos: OpenCollection, blobs: Sequence[Blob]) -> Any:
     return photos._ingest(Options(), None, None).run([("", iter(blobs))])
 
 
-def test_a_ledger_row_goes_where_its_item_is_there_by_another_path(photos: OpenCollection, tmp_path: Path) -> None:
+def test_a_ledger_row_goes_where_its_item_is_there_by_another_path(
+    library: Library, photos: OpenCollection, tmp_path: Path
+) -> None:
     """Two copies failed, one was mended by a retry of its own: the other's row goes with the next retry."""
 
     class Moody(ToyEncoder):
@@ -153,7 +155,7 @@ def test_a_ledger_row_goes_where_its_item_is_there_by_another_path(photos: OpenC
             return super().encode(kind, batch)
 
     encoder = Moody("moody")
-    collection = photos._library.collection("moody", modality="image", encoder=encoder)
+    collection = library.collection("moody", modality="image", encoder=encoder)
     write_images(tmp_path / "a", 1)
     shutil.copytree(tmp_path / "a", tmp_path / "b")
     collection.add(tmp_path / "a", tmp_path / "b")
@@ -192,7 +194,9 @@ def test_adding_again_keeps_what_people_wrote(photos: OpenCollection, pictures: 
     assert photos.item(item).sources[0].metadata == {"rating": 5}
 
 
-def test_a_retry_of_the_ledger_keeps_a_table_rows_metadata_and_origin(photos: OpenCollection, tmp_path: Path) -> None:
+def test_a_retry_of_the_ledger_keeps_a_table_rows_metadata_and_origin(
+    library: Library, photos: OpenCollection, tmp_path: Path
+) -> None:
     """What the table said of a picture is still known once its encoder got better."""
 
     class Moody(ToyEncoder):
@@ -204,7 +208,7 @@ def test_a_retry_of_the_ledger_keeps_a_table_rows_metadata_and_origin(photos: Op
             return super().encode(kind, batch)
 
     encoder = Moody("moody")
-    collection = photos._library.collection("moody", modality="image", encoder=encoder)
+    collection = library.collection("moody", modality="image", encoder=encoder)
     (path,) = write_images(tmp_path / "a", 1)
     table = tmp_path / "table.csv"
     table.write_text(f"path,animal\n{path},cat\n")
@@ -446,7 +450,7 @@ def test_a_full_disk_in_the_middle_loses_nothing(
 
 @pytest.mark.parametrize("stage", ["_is_same", "_read", "_claim", "_describe", "_load", "_finish"])
 def test_ctrl_c_in_any_stage_ends_the_run_and_loses_nothing(
-    photos: OpenCollection, pictures: Path, monkeypatch: pytest.MonkeyPatch, stage: str
+    library: Library, photos: OpenCollection, pictures: Path, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
     """The interruption reaches the caller, and the next run goes on."""
     whole = getattr(Ingest, stage)
@@ -465,7 +469,7 @@ def test_ctrl_c_in_any_stage_ends_the_run_and_loses_nothing(
     photos.add(pictures)
 
     assert photos.count() == 6
-    assert photos._library.doctor().findings == []
+    assert library.doctor().findings == []
 
 
 def test_one_text_is_one_tag_and_one_glob(photos: OpenCollection, pictures: Path) -> None:

@@ -73,14 +73,14 @@ def test_hybrid_fuses_by_rank(poems: OpenCollection) -> None:
     assert {"rrf", "cosine", "bm25"} == set(hits[0].unit)
 
 
-def test_removed_texts_are_no_keyword_hits(poems: OpenCollection) -> None:
+def test_removed_texts_are_no_keyword_hits(library: Library, poems: OpenCollection) -> None:
     """Deletion reaches the keyword index."""
     town = poems.search(text="lamps", mode="keyword")[0].item
 
     poems.remove([town])
 
     assert len(poems.search(text="lamps", mode="keyword")) == 0
-    assert poems._library.doctor().findings == []
+    assert library.doctor().findings == []
 
 
 def test_a_filter_holds_in_every_mode(poems: OpenCollection) -> None:
