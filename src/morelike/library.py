@@ -5,19 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Any
 
+from morelike import tasks
+from morelike.access import Keys
 from morelike.collection import OpenCollection
 from morelike.deletion import delete_collection
 from morelike.doctor import DoctorReport, examine
-from morelike.errors import NoSuchCollection, UsageError
+from morelike.errors import MorelikeError, NoSuchCollection, UsageError
+from morelike.jobs import LEASE, JobRunner, Jobs, Report
 from morelike.lanes import Lanes
 from morelike.protocols import Encoder
+from morelike.records import Job
 from morelike.registry import MODALITIES
 from morelike.settings import Settings, load_settings
 from morelike.types import (
     Blob,
     Collection,
+    Metadata,
     Space,
 )
 from morelike.wiring import open_stores
@@ -61,6 +67,9 @@ class Library:
         self.folder = settings.library
         self._stores = open_stores(self.folder, settings)
         self._lanes = Lanes(settings)
+        self._jobs = Jobs(self._stores.catalog, tasks.check)
+        self._keys = Keys(self._stores.catalog)
+        self._runners: list[JobRunner] = []
 
     def __enter__(self) -> Library:
         return self
@@ -69,9 +78,34 @@ class Library:
         self.close()
 
     def close(self) -> None:
-        """Write what makes the next open fast, and let go of everything."""
+        """Give running jobs back, write what makes the next open fast, and let go of everything."""
+        for runner in self._runners:
+            runner.close()
         self._lanes.close()
         self._stores.close()
+
+    @property
+    def jobs(self) -> Jobs:
+        """Work that some process does behind the request for it."""
+        return self._jobs
+
+    @property
+    def keys(self) -> Keys:
+        """Who may use the library over HTTP."""
+        return self._keys
+
+    def run_jobs(self, workers: int = 1, *, lease: float = LEASE) -> JobRunner:
+        """Do jobs in threads of this process until the runner or the library is closed.
+
+        ``lease``: seconds after which others take up the jobs of a process that fell silent.
+        """
+
+        def perform(job: Job, report: Report, stop: Event) -> Metadata:
+            return tasks.perform(self, job, report, stop)
+
+        runner = JobRunner(self._jobs, perform, workers=workers, lease=lease)
+        self._runners.append(runner)
+        return runner
 
     def collection(
         self,
@@ -139,6 +173,29 @@ class Library:
         found = self._stores.catalog.collection(name)
         with self._stores.lock.hold(f"drop {name}"):
             delete_collection(self._stores, found)
+
+    def storage(self) -> dict[str, int]:
+        """Bytes on disk by part: ``catalog``, ``vectors``, ``blobs``."""
+        stores = self._stores
+        return {
+            "catalog": stores.catalog.bytes_used(),
+            "vectors": stores.vectors.bytes_used(),
+            "blobs": stores.blobs.bytes_used(),
+        }
+
+    def failing(self) -> dict[str, str]:
+        """The parts that do not answer now, each with the reason; empty where all is well. Cheap."""
+        probes: dict[str, Callable[[], object]] = {
+            "catalog": self._stores.catalog.collections,
+            "vectors": lambda: next(self._stores.vectors.space_ids(), None),
+        }
+        problems = {}
+        for part, probe in probes.items():
+            try:
+                probe()
+            except MorelikeError as error:
+                problems[part] = str(error)
+        return problems
 
     def doctor(self, *, fix: bool = False, notify: Tell | None = None) -> DoctorReport:
         """Hold the stores against each other; with ``fix``, mend what can be mended."""

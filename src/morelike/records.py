@@ -1,4 +1,7 @@
-"""What the catalog keeps beside collections and items: jobs, keys, calibrations, and what ``dedup`` set aside."""
+"""What the catalog keeps beside collections and items: jobs, keys, calibrations, and what ``dedup`` set aside.
+
+``Shown`` is the short form of an item.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import Literal
 
 from morelike.types import Metadata
 
-__all__ = ["ApiKey", "Aside", "Calibration", "Job", "JobState", "Role"]
+__all__ = ["ApiKey", "Aside", "Calibration", "Job", "JobState", "Role", "Shown"]
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 Role = Literal["reader", "writer", "admin"]
@@ -74,3 +77,13 @@ class Aside:
     run: str
     score: float = 0.0
     at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a page of hits shows of an item, and no more. ``metadata`` are the first source's."""
+
+    info: Metadata
+    uris: tuple[str, ...]
+    metadata: Metadata
+    tags: tuple[str, ...]

@@ -28,6 +28,13 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "encoders": ("morelike.cli.encoders", "List the encoders that a collection can be made with."),
     "models": ("morelike.cli.models", "List, fetch, import, convert and verify encoders' weights."),
     "eval": ("morelike.cli.eval", "Measure how well a collection finds items of the same label."),
+    "jobs": (
+        "morelike.cli.jobs",
+        "List, stop and retry what `morelike serve` does behind requests.",
+    ),
+    "keys": ("morelike.cli.keys", "Make, list and remove the keys that `morelike serve` asks for."),
+    "serve": ("morelike.cli.serve", "Serve the library over HTTP, with a web page."),
+    "dedup": ("morelike.cli.dedup", "Find duplicates in a collection, and set them aside."),
     "doctor": ("morelike.cli.doctor", "Check a library and, with --fix, mend it."),
     "demo": ("morelike.cli.demo", "Build a small library of photographs and search it."),
 }

@@ -224,15 +224,17 @@ def test_rows_that_do_not_fit_together_are_told(
     catalog: SqlCatalog, photos: Collection, raw: sqlite3.Connection
 ) -> None:
     """One sentence a fault, with the collection's name and how many."""
-    for name in ("a", "b"):
+    for name in ("a", "b", "c"):
         make_item(catalog, photos, name)
     raw.execute("UPDATE items SET state = 'pending' WHERE item_id = 'a'")
+    raw.execute("UPDATE items SET state = 'duplicate' WHERE item_id = 'c'")
     raw.execute("UPDATE items SET state = 'odd' WHERE item_id = 'b'")
     raw.execute("DELETE FROM sources WHERE name = 'a.jpg'")
     raw.execute("INSERT INTO item_tags VALUES (99, 'stray')")
 
     assert catalog.verify() == [
         "1 rows of the table item_tags belong to rows of items that are not there",
+        "photos: 1 items are set aside as duplicates of nothing",
         "photos: 1 items have no source",
         "photos: 2 segments belong to items that are not ready",
         "photos: 1 items have a state that does not exist",
@@ -311,7 +313,7 @@ def test_kept_ids_are_few_and_cannot_be_spoiled(catalog: SqlCatalog, photos: Col
     for kind in range(40):
         catalog.segment_ids(photos, f"kind-{kind}")
 
-    assert len(catalog._cache) == 16
+    assert len(catalog._answers) == 16
     with pytest.raises(ValueError, match="read-only"):
         first[0] = 0
     assert catalog.segments(photos, np.array([segment_id("cat", 0)])) != {}

@@ -16,26 +16,28 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from morelike.errors import SchemaTooNew, StoreDamaged, StoreReadOnly
+from morelike.records import ApiKey, Aside, Calibration
 from morelike.settings import Settings
 from morelike.stores.catalog import catalog as catalog_module
 from morelike.stores.catalog import schema, versions
 from morelike.stores.catalog.catalog import open_sqlite_catalog
 from morelike.stores.catalog.engine.sqlite import SqliteDatabase
-from morelike.testing.kits.catalog_samples import make_item
+from morelike.testing.kits.catalog_samples import CARD, make_item
 
+FUTURE = f"{int(schema.VERSION) + 1:04d}"
 NEXT = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "%(next)s"
+down_revision = "%(newest)s"
 
 
 def upgrade():
     with op.batch_alter_table("items") as table:
         table.alter_column("md5", new_column_name="old_md5")
         table.add_column(sa.Column("stars", sa.Integer(), nullable=False, server_default="3"))
-    %s
+    %(code)s
 """
 
 
@@ -67,11 +69,12 @@ def future(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], N
     def exist(code: str = "") -> None:
         scripts = tmp_path / "migrations 100%"
         shutil.copytree(Path(versions.__file__).with_name("migrations"), scripts, ignore=lambda *_: ["__pycache__"])
-        (scripts / "versions" / "v0002_test.py").write_text(NEXT % code)
+        told = {"next": FUTURE, "newest": schema.VERSION, "code": code}
+        (scripts / "versions" / f"v{FUTURE}_test.py").write_text(NEXT % told)
         monkeypatch.setattr(
             catalog_module,
             "make_ready",
-            lambda database: versions.make_ready(database, newest="0002", scripts=str(scripts)),
+            lambda database: versions.make_ready(database, newest=FUTURE, scripts=str(scripts)),
         )
 
     return exist
@@ -114,9 +117,40 @@ def test_an_older_catalog_is_migrated_after_a_backup(
         ]
         broken = connection.execute("PRAGMA foreign_key_check").fetchall()
 
-    assert (version, rows[0][0], rows[0][2], hanging, broken) == (("0002",), "cat", 3, [(1,)] * 3, [])
-    assert schema_of(library / "catalog.sqlite.backup-0001") == before
-    assert sorted(path.name for path in library.iterdir()) == ["catalog.sqlite", "catalog.sqlite.backup-0001"]
+    assert (version, rows[0][0], rows[0][2], hanging, broken) == ((FUTURE,), "cat", 3, [(1,)] * 3, [])
+    assert schema_of(library / f"catalog.sqlite.backup-{schema.VERSION}") == before
+    assert sorted(path.name for path in library.iterdir()) == [
+        "catalog.sqlite",
+        f"catalog.sqlite.backup-{schema.VERSION}",
+    ]
+
+
+def test_a_catalog_of_the_first_form_is_brought_up_to_date(tmp_path: Path, settings: Settings) -> None:
+    """One that the first migration made, with an item and a space in it: all there, and all that came later works."""
+    folder = tmp_path / "library"
+    older = SqliteDatabase(folder / "catalog.sqlite", timeout=1)
+    with older.engine.connect() as connection, connection.begin():
+        versions.upgrade(connection, "0001")
+    catalog = catalog_module.SqlCatalog(older)
+    photos = catalog.create_collection("photos", "image", {"a": 1})
+    space = catalog.add_space(photos, "image", CARD, active=True)
+    make_item(catalog, photos, "cat", tags=["t"])
+    before = schema_of(folder / "catalog.sqlite")
+    catalog.close()
+
+    migrated = open_sqlite_catalog(folder, settings)
+    found = migrated.collection("photos")
+    job = migrated.enqueue("add", "photos", {})
+    migrated.calibrate(space, Calibration(1, (0.1,), (0.9,)))
+    migrated.set_aside(found, [Aside("cat", "dog", "first")])
+    migrated.mark_distinct(found, [("cat", "dog")])
+    migrated.add_key(ApiKey("laptop", "reader", "ml_ab", "0" * 64))
+    asides, faults = migrated.asides(found), migrated.verify()
+    migrated.close()
+
+    assert (found, [aside.item_id for aside in asides], faults, job.state) == (photos, ["cat"], [], "queued")
+    assert "jobs" not in before
+    assert schema_of(folder / "catalog.sqlite.backup-0001") == before
 
 
 def test_a_migration_that_fails_changes_nothing(
@@ -197,4 +231,4 @@ def test_the_tables_can_be_made_elsewhere() -> None:
             for index in table.indexes
         ]
 
-        assert len(statements) == len(schema.metadata.tables) + 6
+        assert len(statements) == len(schema.metadata.tables) + 11

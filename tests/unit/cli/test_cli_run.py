@@ -46,14 +46,15 @@ def test_help_of_each_command(morelike, name: str) -> None:
 
     assert ran.code == 0
     assert COMMANDS[name][1] in words
-    assert "--json" in words or name == "models"
+    assert "--json" in words or name in {"keys", "models"}
 
 
-def test_models_take_json(morelike) -> None:
-    """So do the commands below ``models``."""
-    below = ("list", "pull", "import", "convert", "verify")
-
-    assert all("--json" in morelike("models", name, "--help").out for name in below)
+@pytest.mark.parametrize(
+    ("group", "below"), [("keys", ("add", "ls", "rm")), ("models", ("list", "pull", "import", "convert", "verify"))]
+)
+def test_commands_of_groups_take_json(morelike, group: str, below: tuple[str, ...]) -> None:
+    """So do the commands below ``keys`` and ``models``."""
+    assert all("--json" in morelike(group, name, "--help").out for name in below)
 
 
 @pytest.mark.parametrize(
@@ -216,6 +217,8 @@ def test_looking_makes_nothing(morelike, tmp_path: Path, command: list[str]) -> 
 
 def test_help_ends_with_examples(morelike) -> None:
     """Every command's help shows its arguments by plain names, and examples last."""
-    texts = [morelike(name, "--help").out for name in COMMANDS if name != "models"]
+    below = {"keys": ("add", "ls", "rm"), "models": ("list", "pull", "import", "convert", "verify")}
+    calls = [[name, *more] for name in COMMANDS for more in ([[one] for one in below.get(name, ())] or [[]])]
+    texts = [morelike(*call, "--help").out for call in calls]
 
     assert all("Examples:\n  morelike " in text and "<" not in text for text in texts)

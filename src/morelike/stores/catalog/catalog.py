@@ -7,9 +7,13 @@ from pathlib import Path
 from morelike.settings import Settings
 from morelike.stores.catalog.annotations import AnnotationRows
 from morelike.stores.catalog.blobs import BlobRows
+from morelike.stores.catalog.calibrations import CalibrationRows
+from morelike.stores.catalog.duplicates import DuplicateRows
 from morelike.stores.catalog.engine.sqlite import SqliteDatabase
 from morelike.stores.catalog.health import HealthRows
 from morelike.stores.catalog.ingest_rows import IngestRows
+from morelike.stores.catalog.jobs import JobRows
+from morelike.stores.catalog.keys import KeyRows
 from morelike.stores.catalog.reading import ReadingRows
 from morelike.stores.catalog.removal import RemovalRows
 from morelike.stores.catalog.versions import make_ready
@@ -19,7 +23,18 @@ __all__ = ["SqlCatalog", "open_sqlite_catalog"]
 _LONGEST_WAIT = 60.0
 
 
-class SqlCatalog(ReadingRows, IngestRows, RemovalRows, AnnotationRows, BlobRows, HealthRows):
+class SqlCatalog(
+    ReadingRows,
+    IngestRows,
+    RemovalRows,
+    AnnotationRows,
+    BlobRows,
+    HealthRows,
+    JobRows,
+    KeyRows,
+    CalibrationRows,
+    DuplicateRows,
+):
     """The ``Catalog`` over any database that ``engine`` has a file for. Safe from any thread."""
 
     def close(self) -> None:

@@ -65,7 +65,9 @@ class CollectionRows(Connected):
             # A table at a time: faster than the cascade, which goes item by item.
             connection.execute(delete(schema.segments).where(schema.segments.c.collection_id == collection.id))
             connection.execute(delete(schema.item_tags).where(schema.item_tags.c.item.in_(inside)))
-            for table in (schema.sources, schema.ledger, items, _spaces):
+            calibrated = select(_spaces.c.id).where(_spaces.c.collection_id == collection.id)
+            connection.execute(delete(schema.calibrations).where(schema.calibrations.c.space_id.in_(calibrated)))
+            for table in (schema.asides, schema.distinct_pairs, schema.sources, schema.ledger, items, _spaces):
                 connection.execute(delete(table).where(table.c.collection_id == collection.id))
             connection.execute(delete(_collections).where(_collections.c.id == collection.id))
             return unneeded(connection, digests)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import JSON, String, Text
@@ -101,8 +101,12 @@ class AnyString(TypeDecorator[str]):
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002  # SQLAlchemy's
         return None if value is None else pack(value)
 
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> str | None:  # noqa: ARG002  # SQLAlchemy's
-        return None if value is None else unpack(value)
+    def result_processor(self, dialect: Dialect, coltype: Any) -> Callable[[Any], Any]:  # noqa: ARG002  # SQLAlchemy's
+        return _unpacked  # in one step: a search reads hundreds of values
+
+
+def _unpacked(value: str | None) -> str | None:
+    return value if value is None or _ESCAPE not in value else unpack(value)
 
 
 class AnyText(AnyString):
@@ -121,5 +125,13 @@ class AnyJson(TypeDecorator[Any]):
     def process_bind_param(self, value: Any | None, dialect: Dialect) -> Any:  # noqa: ARG002  # SQLAlchemy's
         return plain(value)
 
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> Any:  # noqa: ARG002  # SQLAlchemy's
-        return unpack_values(value)
+    def result_processor(self, dialect: Dialect, coltype: Any) -> Callable[[Any], Any]:
+        read = self.impl_instance.result_processor(dialect, coltype)
+
+        def process(value: Any) -> Any:
+            if isinstance(value, str) and read is not None:  # as text: most of it needs no second look
+                whole = read(value)
+                return unpack_values(whole) if _ESCAPE in value or "\\u" in value else whole
+            return unpack_values(value if read is None else read(value))
+
+        return process

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, exists, func, not_, select
 
 from morelike.errors import StoreDamaged
 from morelike.stores.catalog.connections import Connected
-from morelike.stores.catalog.schema import collections, items, segments, sources, spaces
+from morelike.stores.catalog.schema import asides, collections, items, segments, sources, spaces
 
 __all__ = ["HealthRows"]
 
@@ -33,9 +33,13 @@ def _faults(connection: Connection, collection_id: int) -> list[str]:
     mine = items.c.collection_id == collection_id
     has_segments = exists().where(segments.c.item == items.c.number)
     has_sources = exists().where(sources.c.item == items.c.number)
-    of_ready = exists().where(items.c.number == segments.c.item, items.c.state.in_(["ready", "deleting"]))
+    of_ready = exists().where(items.c.number == segments.c.item, items.c.state.in_(["ready", "deleting", "duplicate"]))
     strangers = exists().where(items.c.number == sources.c.item, mine)
+    has_aside = exists().where(asides.c.item == items.c.number)
     checks = {
+        "{} items are set aside as duplicates of nothing": select(func.count())
+        .select_from(items)
+        .where(mine, items.c.state == "duplicate", not_(has_aside)),
         "{} items are ready but have no segments": select(func.count())
         .select_from(items)
         .where(mine, items.c.state == "ready", not_(has_segments)),
@@ -50,7 +54,7 @@ def _faults(connection: Connection, collection_id: int) -> list[str]:
         .where(sources.c.collection_id == collection_id, not_(strangers)),
         "{} items have a state that does not exist": select(func.count())
         .select_from(items)
-        .where(mine, not_(items.c.state.in_(["pending", "ready", "rejected", "deleting"]))),
+        .where(mine, not_(items.c.state.in_(["pending", "ready", "rejected", "deleting", "duplicate"]))),
     }
     counted = {sentence: connection.execute(query).scalar_one() for sentence, query in checks.items()}
     faults = [sentence.format(count) for sentence, count in counted.items() if count]

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, exists, insert, not_, select, update
+from sqlalchemy import Connection, bindparam, case, delete, exists, insert, not_, select, update
 
 from morelike import faults
 from morelike.errors import UsageError
 from morelike.stores.catalog.connections import Connected, chunks, now
 from morelike.stores.catalog.item_rows import bounded, numbers_of, rejection_of, source_of, source_values
-from morelike.stores.catalog.schema import TAG_LENGTH, item_tags, items, key_of, ledger, segments, sources
+from morelike.stores.catalog.schema import TAG_LENGTH, asides, item_tags, items, key_of, ledger, segments, sources
 from morelike.types import Claim, Collection, Finished, ItemState, Rejection, Source
 
 __all__ = ["IngestRows", "add_tags", "check_tags", "left_alone"]
@@ -59,7 +59,7 @@ class IngestRows(Connected):
         return alone
 
     def finish(self, collection: Collection, finished: Sequence[Finished]) -> None:
-        """An item that was removed meanwhile stays removed. A ready item's segments are replaced."""
+        """An item removed meanwhile stays removed, and one set aside stays so. A ready item's segments are replaced."""
         if not finished:
             return
         at = now()
@@ -77,7 +77,8 @@ class IngestRows(Connected):
             _insert_segments(connection, collection, there)
             if there:
                 ready = update(items).where(items.c.number == bindparam("of"))
-                ready = ready.values(state="ready", info=bindparam("info_of"), updated_at=at)
+                state = case((items.c.state == "duplicate", "duplicate"), else_="ready")
+                ready = ready.values(state=state, info=bindparam("info_of"), updated_at=at)
                 connection.execute(ready, [{"of": number, "info_of": dict(each.info)} for number, each in there])
             faults.reached("catalog.writing")
         faults.reached("catalog.finished")
@@ -168,7 +169,7 @@ def _claim_items(connection: Connection, collection: Collection, claims: Sequenc
     if again:
         # A half deleted item starts anew: what it was may be gone from the other stores already.
         for some in chunks([row.number for row in found.values() if row.state == "deleting"]):
-            for table in (segments, sources, item_tags):
+            for table in (segments, sources, item_tags, asides):
                 connection.execute(delete(table).where(table.c.item.in_(some)))
         content: dict[str, Any] = {name: bindparam(f"new_{name}") for name in _content(again[0][1])}
         renew = update(items).where(items.c.number == bindparam("of"))

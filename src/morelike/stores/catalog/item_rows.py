@@ -8,13 +8,15 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row
 
+from morelike.records import Shown
+from morelike.stores.catalog import statements
 from morelike.stores.catalog.connections import chunks
-from morelike.stores.catalog.schema import item_tags, items, key_of, sources
-from morelike.types import ContentDigest, Item, Rejection, Segment, Source, Span
+from morelike.stores.catalog.schema import key_of
+from morelike.types import WHOLE, ContentDigest, Item, Rejection, Segment, Source, Span
 
-__all__ = ["bounded", "items_of", "numbers_of", "rejection_of", "segment_of", "source_of", "source_values"]
+__all__ = ["bounded", "items_of", "numbers_of", "rejection_of", "segment_of", "shown_of", "source_of", "source_values"]
 
 _INT64 = 2**63
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -41,7 +43,7 @@ def source_values(collection_id: int, number: int, source: Source, added_at: str
     }
 
 
-def source_of(row: Row[Any]) -> Source:
+def source_of(row: Any) -> Source:
     return Source(
         uri=row.uri,
         name=row.name,
@@ -53,15 +55,11 @@ def source_of(row: Row[Any]) -> Source:
     )
 
 
-def segment_of(row: Row[Any]) -> Segment:
-    """From a row of ``segments`` with the item's ``item_id``."""
-    return Segment(
-        id=row.segment_id,
-        ordinal=row.ordinal,
-        kind=row.kind,
-        span=Span(row.unit, row.span_start, row.span_end),
-        item_id=row.item_id,
-    )
+def segment_of(row: Any) -> Segment:
+    """From a row of the statements ``SEGMENTS`` and ``SEGMENTS_OF``."""
+    identifier, ordinal, kind, unit, start, end, item_id = row
+    span = WHOLE if unit == "whole" and start == end == 0.0 else Span(unit, start, end)
+    return Segment(identifier, ordinal, kind, span, item_id)
 
 
 def rejection_of(row: Row[Any]) -> Rejection:
@@ -81,8 +79,7 @@ def numbers_of(connection: Connection, collection_id: int, item_ids: Iterable[st
     """Item id to its row's ``number``, ``state``, ``blake3`` and ``in_place``; unknown ids are left out."""
     found: dict[str, Row[Any]] = {}
     for some in chunks(list(dict.fromkeys(item_ids))):
-        query = select(items.c.item_id, items.c.number, items.c.state, items.c.blake3, items.c.in_place)
-        rows = connection.execute(query.where(items.c.collection_id == collection_id, items.c.item_id.in_(some)))
+        rows = connection.execute(statements.NUMBERS, {"collection": collection_id, "some": some})
         found.update({row.item_id: row for row in rows})
     return found
 
@@ -92,10 +89,10 @@ def items_of(connection: Connection, rows: Sequence[Row[Any]]) -> list[Item]:
     found_sources: defaultdict[int, list[Source]] = defaultdict(list)
     found_tags: defaultdict[int, list[str]] = defaultdict(list)
     for some in chunks([row.number for row in rows]):
-        for row in connection.execute(select(sources).where(sources.c.item.in_(some)).order_by(sources.c.number)):
+        for row in connection.execute(statements.SOURCES, {"some": some}):
             found_sources[row.item].append(source_of(row))
-        for row in connection.execute(select(item_tags).where(item_tags.c.item.in_(some)).order_by(item_tags.c.tag)):
-            found_tags[row.item].append(row.tag)
+        for number, tag in connection.execute(statements.TAGS, {"some": some}):
+            found_tags[number].append(tag)
     return [
         Item(
             id=row.item_id,
@@ -111,6 +108,26 @@ def items_of(connection: Connection, rows: Sequence[Row[Any]]) -> list[Item]:
         )
         for row in rows
     ]
+
+
+def shown_of(connection: Connection, collection_id: int, item_ids: Sequence[str]) -> dict[str, Shown]:
+    """Those of up to a chunk of items that are ready, with two statements."""
+    found: dict[int, tuple[str, Any, list[str], Any]] = {}
+    rows = connection.execute(statements.SHOWN, {"collection": collection_id, "some": item_ids})
+    for number, state, item_id, info, uri, said in rows:
+        if state != "ready":  # asked in the statement, it would lead a planner astray: through all that are ready
+            continue
+        _, _, uris, _ = found.setdefault(number, (item_id, info, [], said or {}))
+        if uri is not None:
+            uris.append(uri)
+    tags: defaultdict[int, list[str]] = defaultdict(list)
+    if found:
+        for number, tag in connection.execute(statements.TAGS, {"some": list(found)}):
+            tags[number].append(tag)
+    return {
+        item_id: Shown(info, tuple(uris), said, tuple(tags.get(number, ())))
+        for number, (item_id, info, uris, said) in found.items()
+    }
 
 
 def bounded(number: int | None) -> int | None:

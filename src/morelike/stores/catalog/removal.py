@@ -8,6 +8,7 @@ from sqlalchemy import delete, or_, select, update
 
 from morelike.stores.catalog.blobs import unneeded
 from morelike.stores.catalog.connections import CHUNK, Connected, chunks, now
+from morelike.stores.catalog.duplicates import forget_duplicates
 from morelike.stores.catalog.ingest_rows import left_alone
 from morelike.stores.catalog.item_rows import numbers_of
 from morelike.stores.catalog.schema import items, key_of, ledger, sources
@@ -67,6 +68,7 @@ class RemovalRows(Connected):
             gone = numbers_of(connection, collection.id, item_ids)
             for some in chunks([row.number for row in gone.values()]):
                 connection.execute(delete(items).where(items.c.number.in_(some)))  # the rest follows by cascade
+            forget_duplicates(connection, collection, list(gone))
             for some_ids in chunks(list(gone)):
                 these = (ledger.c.collection_id == collection.id, ledger.c.item_id.in_(some_ids))
                 connection.execute(delete(ledger).where(*these))

@@ -29,9 +29,15 @@ __all__ = [
     "KEY_LENGTH",
     "TAG_LENGTH",
     "VERSION",
+    "api_keys",
+    "asides",
+    "calibrations",
+    "changes",
     "collections",
+    "distinct_pairs",
     "item_tags",
     "items",
+    "jobs",
     "key_of",
     "ledger",
     "metadata",
@@ -41,7 +47,7 @@ __all__ = [
     "version_table",
 ]
 
-VERSION = "0001"
+VERSION = "0003"
 """The newest revision in ``migrations/versions``; four digits, counted up."""
 
 KEY_LENGTH = 32
@@ -187,6 +193,90 @@ ledger = Table(
     Column("at", AnyString(32), nullable=False),
     UniqueConstraint("collection_id", "uri_key"),
     Index(None, "collection_id", "item_id"),
+    **_OPTIONS,
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("number", Number, primary_key=True),
+    Column("id", String(KEY_LENGTH), nullable=False, unique=True),
+    Column("kind", AnyString(64), nullable=False),
+    # By its name: a job may be there before the collection that it makes, and longer than the one it dropped.
+    Column("collection", AnyString(255), nullable=False),
+    Column("arguments", AnyJson, nullable=False),
+    Column("state", AnyString(16), nullable=False),
+    Column("progress", AnyJson, nullable=False),
+    Column("result", AnyJson, nullable=False),
+    Column("error", AnyText, nullable=False),
+    Column("hint", AnyText, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("cancelling", Boolean, nullable=False),
+    Column("owner", AnyString(255), nullable=False),
+    Column("lease_until", Double, nullable=False),
+    Column("created_at", AnyString(32), nullable=False),
+    Column("started_at", AnyString(32), nullable=False),
+    Column("finished_at", AnyString(32), nullable=False),
+    Index(None, "state", "number"),
+    sqlite_autoincrement=True,  # the order of arrival holds when old jobs are forgotten
+    **_OPTIONS,
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("name", AnyString(64), primary_key=True),
+    Column("role", AnyString(16), nullable=False),
+    Column("start", AnyString(16), nullable=False),
+    Column("digest", AnyString(64), nullable=False, unique=True),
+    Column("created_at", AnyString(32), nullable=False),
+    **_OPTIONS,
+)
+
+calibrations = Table(
+    "calibrations",
+    metadata,
+    Column("space_id", Number, ForeignKey("spaces.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("items", BigInteger, nullable=False),
+    Column("background", AnyJson, nullable=False),
+    Column("nearest", AnyJson, nullable=False),
+    Column("made_at", AnyString(32), nullable=False),
+    **_OPTIONS,
+)
+
+distinct_pairs = Table(
+    "distinct_pairs",
+    metadata,
+    _of_collection(primary_key=True),
+    Column("pair_key", String(KEY_LENGTH), primary_key=True),
+    Column("lesser", AnyString(255), nullable=False),
+    Column("greater", AnyString(255), nullable=False),
+    Index(None, "collection_id", "lesser"),
+    Index(None, "collection_id", "greater"),
+    **_OPTIONS,
+)
+
+asides = Table(
+    "asides",
+    metadata,
+    _of_item(primary_key=True),
+    _of_collection(),
+    Column("keeper", AnyString(255), nullable=False),
+    Column("run", AnyString(64), nullable=False),
+    Column("score", Double, nullable=False),
+    Column("at", AnyString(32), nullable=False),
+    Index(None, "collection_id", "run"),
+    Index(None, "collection_id", "keeper"),
+    **_OPTIONS,
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    _of_collection(primary_key=True),
+    Column("revision", BigInteger, primary_key=True, autoincrement=False),
+    Column("segment_id", BigInteger, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
     **_OPTIONS,
 )
 

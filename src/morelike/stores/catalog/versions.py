@@ -10,7 +10,7 @@ import re
 from sqlalchemy import Connection, inspect, select
 
 from morelike.errors import SchemaTooNew, StoreDamaged, StoreReadOnly
-from morelike.stores.catalog import schema
+from morelike.stores.catalog import changes, schema
 from morelike.stores.catalog.connections import translated
 from morelike.stores.catalog.engine import WRITING, Database
 
@@ -54,7 +54,9 @@ def upgrade(connection: Connection, target: str, scripts: str = SCRIPTS) -> None
     config = Config()
     config.set_main_option("script_location", scripts.replace("%", "%%"))
     config.attributes["connection"] = connection
+    changes.remove(connection)
     command.upgrade(config, target)
+    changes.install(connection)
 
 
 def _version(database: Database, connection: Connection, newest: str) -> str | None:
@@ -85,3 +87,4 @@ def _create(connection: Connection) -> None:
     schema.metadata.create_all(connection, checkfirst=False)
     schema.version_table.create(connection, checkfirst=True)
     connection.execute(schema.version_table.insert().values(version_num=schema.VERSION))
+    changes.install(connection)

@@ -1,0 +1,95 @@
+"""Which segments each revision touched, so that a filter's answer that is kept in memory is mended, not made anew.
+
+SQLite notes it by triggers: whoever writes, and in whatever way, nothing is missed. A revision always leaves one row,
+so a reader sees what was forgotten since, or never noted (as on a database without triggers), and asks for everything.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, bindparam, inspect, select
+
+from morelike.stores.catalog.schema import changes
+
+__all__ = ["REVISIONS_KEPT", "install", "noted", "remove", "touched"]
+
+REVISIONS_KEPT = 1000
+"""As the first trigger says."""
+_MOST = 20_000
+"""Where more was touched, everything is asked anew."""
+_NOTHING = -1
+"""The segment id of the row that each revision leaves."""
+
+_TRIGGERS = {
+    "changes_revision": """AFTER UPDATE OF revision ON collections BEGIN
+        INSERT OR IGNORE INTO changes (collection_id, revision, segment_id) VALUES (NEW.id, NEW.revision, -1);
+        DELETE FROM changes WHERE collection_id = NEW.id AND revision <= NEW.revision - 1000;
+        END""",
+    "changes_segment_new": """AFTER INSERT ON segments BEGIN
+        INSERT OR IGNORE INTO changes (collection_id, revision, segment_id)
+        SELECT id, revision, NEW.segment_id FROM collections WHERE id = NEW.collection_id;
+        END""",
+    "changes_segment_gone": """AFTER DELETE ON segments BEGIN
+        INSERT OR IGNORE INTO changes (collection_id, revision, segment_id)
+        SELECT id, revision, OLD.segment_id FROM collections WHERE id = OLD.collection_id;
+        END""",
+    "changes_segment": """AFTER UPDATE ON segments BEGIN
+        INSERT OR IGNORE INTO changes (collection_id, revision, segment_id)
+        SELECT id, revision, NEW.segment_id FROM collections WHERE id = NEW.collection_id
+        UNION SELECT id, revision, OLD.segment_id FROM collections WHERE id = OLD.collection_id;
+        END""",
+    **{
+        f"changes_{name}": f"""AFTER {when} BEGIN
+        INSERT OR IGNORE INTO changes (collection_id, revision, segment_id)
+        SELECT c.id, c.revision, s.segment_id FROM segments AS s JOIN collections AS c ON c.id = s.collection_id
+        WHERE s.item IN ({which});
+        END"""  # noqa: S608 # the words stand right below
+        for name, when, which in (
+            ("item", "UPDATE ON items", "NEW.number"),
+            ("source_new", "INSERT ON sources", "NEW.item"),
+            ("source_gone", "DELETE ON sources", "OLD.item"),
+            ("source", "UPDATE ON sources", "NEW.item, OLD.item"),
+            ("tag_new", "INSERT ON item_tags", "NEW.item"),
+            ("tag_gone", "DELETE ON item_tags", "OLD.item"),
+        )
+    },
+}
+
+_SINCE = (
+    select(changes.c.revision, changes.c.segment_id)
+    .where(changes.c.collection_id == bindparam("collection"), changes.c.revision > bindparam("since"))
+    .order_by(changes.c.revision, changes.c.segment_id)
+    .limit(_MOST + REVISIONS_KEPT)
+)
+
+
+def install(connection: Connection) -> None:
+    """After the tables were made or changed."""
+    if connection.dialect.name == "sqlite" and inspect(connection).has_table(changes.name):
+        for name, body in _TRIGGERS.items():
+            connection.exec_driver_sql(f"CREATE TRIGGER IF NOT EXISTS {name} {body}")
+
+
+def remove(connection: Connection) -> None:
+    """Before tables are changed: a trigger that names a table stands in the way of its copying."""
+    if connection.dialect.name == "sqlite":
+        for name in _TRIGGERS:
+            connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {name}")
+
+
+def noted(connection: Connection) -> bool:
+    """Whether this database notes all that is touched."""
+    if connection.dialect.name != "sqlite":
+        return False
+    rows = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+    return set(_TRIGGERS) <= set(rows.scalars())
+
+
+def touched(connection: Connection, collection_id: int, since: int, until: int) -> list[int] | None:
+    """The segments that came, went, or whose items changed after a revision; None where that is not known any more."""
+    if not 0 < until - since <= REVISIONS_KEPT:
+        return None
+    rows = connection.execute(_SINCE, {"collection": collection_id, "since": since}).all()
+    if len({revision for revision, _ in rows}) != until - since or len(rows) >= _MOST + REVISIONS_KEPT:
+        return None
+    found = {segment_id for _, segment_id in rows if segment_id != _NOTHING}
+    return sorted(found) if len(found) <= _MOST else None

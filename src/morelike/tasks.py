@@ -1,0 +1,263 @@
+"""What each kind of job does: arguments that came over a wire, checked, and handed to the facade."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from threading import Event
+from typing import Any, Protocol
+
+from morelike.collection import OpenCollection
+from morelike.dedup import Group
+from morelike.errors import UsageError
+from morelike.jobs import JobStopped, Report
+from morelike.progress import AddReport, Progress
+from morelike.records import Job
+from morelike.settings import Settings
+from morelike.sources import open_source
+from morelike.types import Metadata, Rejection
+
+__all__ = ["KINDS", "check", "perform"]
+
+MAX_SOURCES = 10_000
+SHOWN_REJECTIONS = 20
+SHOWN_GROUPS = 200
+SHOWN_MEMBERS = 50
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://.", re.IGNORECASE)
+
+
+class _Library(Protocol):
+    """As much of ``morelike.Library`` as a job needs, which itself starts them."""
+
+    settings: Settings
+
+    def collection(
+        self,
+        name: str,
+        *,
+        modality: str | None = None,
+        encoder: str = "auto",
+        notify: Callable[[str], None] | None = None,
+    ) -> OpenCollection: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Argument:
+    """``what`` completes "must be …"."""
+
+    what: str
+    fits: Callable[[Any], bool]
+    needed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    arguments: Mapping[str, _Argument]
+    perform: Callable[[_Library, Job, Report, Event], Metadata]
+
+
+def check(kind: str, arguments: Metadata) -> None:
+    """Raises UsageError, naming the argument that is missing, unknown or of a wrong type."""
+    if kind not in KINDS:
+        raise UsageError(f"there is no job of the kind {kind!r}", hint=f"there are: {', '.join(KINDS)}")
+    known = KINDS[kind].arguments
+    for name, value in arguments.items():
+        if name not in known:
+            names = ", ".join(known) or "none"
+            raise UsageError(f"a job of the kind {kind} has no argument {name!r}", hint=f"there are: {names}")
+        if not known[name].fits(value):
+            raise UsageError(f"the argument {name!r} of a job of the kind {kind} must be {known[name].what}")
+    for name, argument in known.items():
+        if argument.needed and name not in arguments:
+            raise UsageError(f"a job of the kind {kind} needs the argument {name!r}", hint=f"it is {argument.what}")
+    if kind == "add" and not (arguments.get("sources") or arguments.get("retry")):
+        raise UsageError("there is nothing to add", hint="name a folder, an archive, a table or a URL in 'sources'")
+
+
+def perform(library: _Library, job: Job, report: Report, stop: Event) -> Metadata:
+    """Do the job. Raises JobStopped when ``stop`` was set before its end, and what the facade raises."""
+    check(job.kind, job.arguments)
+    return KINDS[job.kind].perform(library, job, report, stop)
+
+
+def _add(library: _Library, job: Job, report: Report, stop: Event) -> Metadata:
+    given = job.arguments
+    sources, exclude = given.get("sources", []), tuple(given.get("exclude", ()))
+    for source in sources:
+        open_source(source, library.settings, exclude)  # a slip of the pen must not leave an empty collection
+    notes = _Notes(report, "added")
+    collection = library.collection(
+        job.collection, modality=given.get("modality"), encoder=given.get("encoder", "auto"), notify=notes.note
+    )
+    added = collection.add(
+        *sources,
+        exclude=exclude,
+        in_place=given.get("in_place", False),
+        sync=given.get("sync", False),
+        retry=given.get("retry", False),
+        tags=tuple(given.get("tags", ())),
+        metadata=given.get("metadata", {}),
+        progress=notes.progress,
+        stop=stop,
+    )
+    return _whole(_added(added), interrupted=added.interrupted)
+
+
+def _added(report: AddReport) -> Metadata:
+    values = {name: value for name, value in asdict(report).items() if name != "rejections"}
+    return {**values, "rejections": _first(report.rejections)}
+
+
+def _calibrate(library: _Library, job: Job, report: Report, stop: Event) -> Metadata:  # noqa: ARG001  # all kinds'
+    return {"spaces": library.collection(job.collection).calibrate()}
+
+
+def _dedup(library: _Library, job: Job, report: Report, stop: Event) -> Metadata:
+    given = dict(job.arguments)
+    dry_run = not given.pop("apply", False)
+    collection = library.collection(job.collection)
+    found = collection.dedup(**given, dry_run=dry_run, progress=_Notes(report).progress, stop=stop)
+    result = {
+        "run": found.run,
+        "found": len(found.groups),
+        "groups": [_group(group) for group in found.groups[:SHOWN_GROUPS]],
+        "set_aside": found.set_aside,
+        "would_free": found.would_free,
+        "looked_at": found.looked_at,
+        "near": found.near,
+        "passed_over": _first(found.passed_over),
+        "seconds": found.seconds,
+    }
+    return _whole(result, interrupted=found.interrupted)
+
+
+def _group(group: Group) -> Metadata:
+    members = [
+        {"item": member.item, "source": member.source, "score": float(member.score)}
+        for member in group.members[:SHOWN_MEMBERS]
+    ]
+    return {"kind": group.kind, "keeper": group.keeper, "size": len(group.members), "members": members}
+
+
+def _reembed(library: _Library, job: Job, report: Report, stop: Event) -> Metadata:
+    notes = _Notes(report, "encoded")
+    done = library.collection(job.collection).reembed(
+        job.arguments["encoder"],
+        allow_missing=job.arguments.get("allow_missing", False),
+        progress=notes.progress,
+        stop=stop,
+        notify=notes.note,
+    )
+    values = {name: value for name, value in asdict(done).items() if name != "rejections"}
+    return _whole({**values, "rejections": _first(done.rejections)}, interrupted=done.interrupted)
+
+
+def _first(rejections: Sequence[Rejection]) -> list[Metadata]:
+    """The ledger has them all."""
+    return [
+        {"source": row.uri, "item": row.item_id, "stage": row.stage, "reason": row.reason}
+        for row in rejections[:SHOWN_REJECTIONS]
+    ]
+
+
+class _Notes:
+    """A run's progress as a job tells it: ``done`` of ``total`` are through, whatever became of them."""
+
+    def __init__(self, report: Report, new: str = "") -> None:
+        """``new``: what those are called that were neither there already nor rejected."""
+        self._report = report
+        self._new = new
+        self._note = ""
+
+    def note(self, sentence: str) -> None:
+        self._note = sentence
+        self._report({"done": 0, "total": None, "rate": 0.0, "eta": None, "note": sentence})
+
+    def progress(self, now: Progress) -> None:
+        self._report(
+            {
+                "done": now.done + now.same + now.rejected,
+                "total": now.total,
+                "rate": round(now.rate, 2),
+                "eta": None if now.eta is None else round(now.eta, 1),
+                "note": now.note or self._note,
+                **({self._new: now.done} if self._new else {}),
+                "same": now.same,
+                "rejected": now.rejected,
+                "seen": now.seen,
+                "current": now.current,
+            }
+        )
+
+
+def _whole(result: Metadata, *, interrupted: bool) -> Metadata:
+    if interrupted:
+        raise JobStopped(result)
+    return result
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= 4096 and "\0" not in value
+
+
+def _is_truth(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list | tuple) and len(value) <= MAX_SOURCES and all(map(_is_text, value))
+
+
+def _are_places(value: Any) -> bool:
+    """A job may be done by another process, whose current folder is another one."""
+    if not _are_texts(value):
+        return False
+    places = [text.removeprefix("urls:") for text in value]
+    return all(Path(place).is_absolute() or _ADDRESS.match(place) for place in places)
+
+
+def _is_share(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1
+
+
+def _is_flat(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(
+        isinstance(key, str) and key and (inner is None or isinstance(inner, str | bool | int | float))
+        for key, inner in value.items()
+    )
+
+
+_TEXT = _Argument("a text", _is_text)
+_TEXTS = _Argument("a list of texts", _are_texts)
+_TRUTH = _Argument("true or false", _is_truth)
+
+KINDS: Mapping[str, _Kind] = {
+    "add": _Kind(
+        {
+            "encoder": _TEXT,
+            "exclude": _TEXTS,
+            "in_place": _TRUTH,
+            "metadata": _Argument("an object of texts, numbers, true, false and null", _is_flat),
+            "modality": _TEXT,
+            "retry": _TRUTH,
+            "sources": _Argument(f"a list of at most {MAX_SOURCES} absolute paths and URLs", _are_places),
+            "sync": _TRUTH,
+            "tags": _TEXTS,
+        },
+        _add,
+    ),
+    "calibrate": _Kind({}, _calibrate),
+    "dedup": _Kind(
+        {
+            "apply": _TRUTH,
+            "keep": _TEXT,
+            "near": _TRUTH,
+            "threshold": _Argument("a number above 0, up to 1", _is_share),
+        },
+        _dedup,
+    ),
+    "reembed": _Kind({"allow_missing": _TRUTH, "encoder": _Argument("a card's name", _is_text, needed=True)}, _reembed),
+}
+"""Kind to what it takes and does."""
