@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any
+from typing import Any, TypeVar
 
+from morelike.calibration import calibrate, calibration_of, keep_calibrated
+from morelike.dedup.methods import Duplicates
 from morelike.deletion import delete_items
 from morelike.dryrun import DryRun, dry_run
-from morelike.errors import MorelikeError, SpaceMismatch, UsageError
+from morelike.errors import MorelikeError, SpaceMismatch, StoreDamaged, UsageError
 from morelike.evaluate import Evaluation, evaluate
 from morelike.examples import as_example, as_sources
 from morelike.hits import Hits
@@ -20,7 +22,9 @@ from morelike.lanes import Lanes
 from morelike.ledger import rejected_blobs
 from morelike.originals import stored_blob
 from morelike.progress import AddReport, Progress
-from morelike.protocols import Modality
+from morelike.protocols import Encoder, Modality
+from morelike.records import Calibration
+from morelike.reembed import Reembed, ReembedReport, drop_space, earlier_spaces, new_spaces
 from morelike.registry import MODALITIES
 from morelike.search.filter import parse_filter
 from morelike.search.search import Search
@@ -41,8 +45,10 @@ from morelike.wiring import Stores
 
 __all__ = ["OpenCollection"]
 
+T = TypeVar("T")
 
-class OpenCollection:
+
+class OpenCollection(Duplicates):
     """One collection of an open library."""
 
     def __init__(self, stores: Stores, lanes: Lanes, record: Collection) -> None:
@@ -92,22 +98,26 @@ class OpenCollection:
             work = self._ingest(
                 replace(options, in_place=True), progress, stop
             )  # those with a path: see rejected_blobs
-            return work.run([("", rejected_blobs(self._stores, self._record, in_place=in_place))])
+            return self._run(work, [("", rejected_blobs(self._stores, self._record, in_place=in_place))])
         settings = self._stores.settings
         work = self._ingest(options, progress, stop)
         if progress is not None:
             self._count_ahead(work, sources, exclude)
-        return work.run((origin, blobs) for _, origin, blobs in as_sources(sources, settings, exclude))
+        return self._run(work, ((origin, blobs) for _, origin, blobs in as_sources(sources, settings, exclude)))
+
+    def _run(self, work: Ingest, sources: Iterable[tuple[str, Iterator[Blob]]]) -> AddReport:
+        report = work.run(sources)
+        if not report.interrupted:
+            keep_calibrated(self._stores, self._record)
+        return report
 
     def _ingest(self, options: Options, progress: Callable[[Progress], None] | None, stop: Event | None) -> Ingest:
-        spaces = [space for space in self.spaces if space.active]
-        lanes = {space.id: self._lanes.lane(space) for space in spaces if space.card.form != "terms"}
         return Ingest(
             self._stores,
             self._record,
             self._modality,
-            lanes,
-            spaces,
+            self._lanes.lane,
+            self.spaces,
             options=options,
             progress=progress,
             stop=stop,
@@ -177,8 +187,25 @@ class OpenCollection:
             parts.extend(as_example(other, settings, weight=-1.0) for other in minus)
             expression = parse_filter(filter) if filter else None
             example = Query(tuple(parts), mode, k, offset, expression, threshold, explain)
-        search = Search(self._stores, self._record, self._modality, self.spaces, lane_of=self._lanes.lane)
-        return Hits(search.answer(example), self)
+        query: Query = example
+        return Hits(self._asked(lambda search: search.answer(query)), self)
+
+    def search_many(self, queries: Sequence[Query]) -> list[Hits]:
+        """What ``search`` answers to each, in less time: they share what the encoder and the index can share.
+
+        Raises what ``search`` raises at the first query that cannot be answered.
+        """
+        return [Hits(answer, self) for answer in self._asked(lambda search: search.answers(queries))]
+
+    def _asked(self, ask: Callable[[Search], T]) -> T:
+        """A search goes on in the spaces that it began in; where they are dropped meanwhile, it begins anew."""
+        while True:
+            spaces = self.spaces
+            try:
+                return ask(Search(self._stores, self._record, self._modality, spaces, lane_of=self._lanes.lane))
+            except (StoreDamaged, SpaceMismatch):
+                if {space.id for space in spaces if space.active} <= {space.id for space in self.spaces}:
+                    raise
 
     def items(
         self, *, filter: str | None = None, offset: int = 0, limit: int = 100, state: ItemState | None = "ready"
@@ -197,6 +224,19 @@ class OpenCollection:
     def item(self, item_id: str) -> Item:
         """By id, or a unique prefix of it. Raises NoSuchItem."""
         return self._stores.catalog.item(self._record, item_id)
+
+    def known(self, item_ids: Sequence[str]) -> dict[str, ItemState]:
+        """Which of these whole ids the collection has, and in which state."""
+        return self._stores.catalog.known(self._record, item_ids)
+
+    def found_at(self, uris: Sequence[str]) -> dict[str, tuple[str, ItemState]]:
+        """A source's uri to the item that it leads to, and that item's state; unknown ones are left out."""
+        known = self._stores.catalog.known_sources(self._record, uris)
+        return {uri: (item_id, state) for uri, (_, item_id, state) in known.items()}
+
+    def blob(self, item_id: str) -> Blob:
+        """The item's original bytes, to be read in parts. Raises NoSuchItem, OriginalGone."""
+        return self._blob(item_id)
 
     def content(self, item_id: str) -> bytes:
         """The item's original bytes. Raises NoSuchItem, OriginalGone."""
@@ -229,7 +269,57 @@ class OpenCollection:
         """Remove items with their vectors and kept bytes; in-place files stay. Raises NoSuchItem."""
         whole = [self.item(item_id).id for item_id in item_ids]
         with self._stores.lock.hold(f"remove from {self.name}"):
-            return delete_items(self._stores, self._record, whole)
+            removed = delete_items(self._stores, self._record, whole)
+        keep_calibrated(self._stores, self._record)
+        return removed
+
+    def reembed(
+        self,
+        encoder: str | Encoder,
+        *,
+        allow_missing: bool = False,
+        progress: Callable[[Progress], None] | None = None,
+        stop: Event | None = None,
+        notify: Callable[[str], None] | None = None,
+    ) -> ReembedReport:
+        """Give every item vectors of another encoder, from its stored original, and search in those from then on.
+
+        Searches go on in the old space until the new one is whole; the old one stays, for ``rollback``, until it is
+        dropped. A run that was stopped or killed is gone on with by the next. Items whose original is gone or cannot
+        be encoded keep it from switching, unless ``allow_missing``. Raises UsageError, ModelError, StoreError.
+        """
+        spaces = new_spaces(self._stores, self._lanes, self._record, encoder, notify)
+        return self._reembed(spaces, allow_missing=allow_missing, progress=progress, stop=stop)
+
+    def rollback(
+        self,
+        *,
+        allow_missing: bool = False,
+        progress: Callable[[Progress], None] | None = None,
+        stop: Event | None = None,
+    ) -> ReembedReport:
+        """Search in the space before this one again, once what was added since is in it too. Raises UsageError."""
+        spaces = earlier_spaces(self._stores, self._record)
+        return self._reembed(spaces, allow_missing=allow_missing, progress=progress, stop=stop)
+
+    def _reembed(self, spaces: Mapping[str, Space], **options: Any) -> ReembedReport:
+        return Reembed(self._stores, self._lanes, self._record, self._modality, spaces, **options).run()
+
+    def drop_space(self, space: Space) -> None:
+        """Remove a space that is not searched, with its vectors. Raises UsageError."""
+        drop_space(self._stores, self._record, space)
+
+    def vectors_in(self, space: Space) -> int:
+        """How many vectors a space holds."""
+        return self._stores.vectors.count(space)
+
+    def calibrate(self) -> int:
+        """Measure anew what scores mean in each active space; how many were measured: none of under 20 items."""
+        return calibrate(self._stores, self._record, always=True)
+
+    def calibration(self, space: Space) -> Calibration | None:
+        """What scores mean in a space, as far as it was measured."""
+        return calibration_of(self._stores, space)
 
     def evaluate(
         self, *, labels: str = "parent-folder", kind: str | None = None, queries: int | None = None, seed: int = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-__all__ = ["POINTS", "install", "reached"]
+__all__ = ["BUILD_POINTS", "POINTS", "REEMBED_POINTS", "install", "reached"]
 
 POINTS = (
     "blob.written",  # the bytes lie in a temporary file, not yet synced
@@ -16,6 +16,24 @@ POINTS = (
     "catalog.writing",  # inside the transaction that turns items ready
     "catalog.finished",
     "snapshot.written",  # the index snapshot lies in a temporary file
+    "snapshot.renamed",
+)
+
+REEMBED_POINTS = (
+    "vectors.written",
+    "vectors.synced",
+    "reembed.filled",  # the new space has all its vectors; the old one is still active
+    "reembed.switched",
+)
+
+BUILD_POINTS = (
+    "rows.written",  # the vectors of a segment lie in a temporary file
+    "rows.renamed",
+    "segment.written",  # and its codes
+    "segment.renamed",
+    "graph.written",
+    "graph.renamed",
+    "snapshot.written",
     "snapshot.renamed",
 )
 

@@ -17,11 +17,15 @@ class Previews(Protocol):
 
 
 class Hits:
-    """One page of hits, best first. ``more``: another page exists (ask with ``offset``)."""
+    """One page of hits, best first. ``more``: another page exists (ask with ``offset``).
+
+    ``nothing_similar``: even the best hit is no closer than chance would have it.
+    """
 
     def __init__(self, answer: Answer, previews: Previews) -> None:
         self.hits: tuple[Hit, ...] = answer.hits
         self.more: bool = answer.more
+        self.nothing_similar: bool = answer.nothing_similar
         self.timings: Mapping[str, float] = answer.timings
         self._previews = previews
 

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from threading import Event, Lock
 from time import thread_time
 from typing import Any
 
-import numpy as np
-
-from morelike.batches import Batches
+from morelike.batches import Active, Batches, upsert_vectors
 from morelike.deletion import delete_items
 from morelike.errors import EncodeError, ItemError, SourceError
 from morelike.ledger import Ledger
@@ -36,11 +34,14 @@ from morelike.prepare import (
 from morelike.progress import AddReport, Meter, Progress
 from morelike.protocols import Modality
 from morelike.sync import Seen, drop_gone
-from morelike.types import Blob, Claim, Collection, Finished, Metadata, SegmentSpec, Source, Space, segment_id
+from morelike.types import Blob, Claim, Collection, Finished, Metadata, SegmentSpec, Source, Space
 from morelike.wiring import Stores
 from morelike.work import InWork, Options, Task, Work
 
 __all__ = ["Ingest", "Options"]
+
+DONE = frozenset({"ready", "duplicate"})
+"""States in which there is nothing left to do: what was set aside as a duplicate is not taken up again."""
 
 
 class Ingest:
@@ -51,7 +52,7 @@ class Ingest:
         stores: Stores,
         collection: Collection,
         modality: Modality,
-        lanes: Mapping[int, EncoderLane],
+        lane_of: Callable[[Space], EncoderLane],
         spaces: Sequence[Space],
         *,
         options: Options,
@@ -61,10 +62,8 @@ class Ingest:
         self._stores = stores
         self._collection = collection
         self._modality = modality
-        active = [space for space in spaces if space.active]
-        self._spaces = {space.kind: space for space in active if space.card.form != "terms"}
-        self._terms = next((space for space in active if space.card.form == "terms"), None)
-        self._lanes = lanes
+        self._terms = next((space for space in spaces if space.active and space.card.form == "terms"), None)
+        self._active = Active(spaces, lane_of)
         self._options = options
         self._meter = Meter(progress)
         self._ledger = Ledger(stores, collection, self._meter)
@@ -90,7 +89,6 @@ class Ingest:
         """
         pool = decode_pool(self._workers)
         writer = ThreadPoolExecutor(1, thread_name_prefix="write")
-        seconds = sum(lane.seconds for lane in self._lanes.values())  # lanes are older than this run
         try:
             writer.submit(self._write, self._alone, self._stores.blobs.sweep).result()  # what a crash left half written
             for origin, blobs in sources:
@@ -111,7 +109,7 @@ class Ingest:
             pool.shutdown(wait=True, cancel_futures=True)
             writer.shutdown(wait=True)
             self.ended = True
-        self._meter.spend("encode", sum(lane.seconds for lane in self._lanes.values()) - seconds)
+        self._meter.spend("encode", self._active.seconds)
         return self._meter.report(interrupted=self._stop.is_set())
 
     def expect(self, total: int) -> None:
@@ -124,7 +122,7 @@ class Ingest:
         works = self._claimed(readings, writer)
         described = map_ahead(pool, self._describe, works, self._window)
         segments = map_ahead(pool, self._load, self._tasks(described), self._window)
-        done = Batches(self._lanes, self._spaces, self._fail).encoded(segments)
+        done = Batches(self._active.lane_of, self._fail).encoded(segments)
         settings = self._stores.settings
         unwritten: deque[Future[None]] = deque()
         stages = (changed, readings, works, described, segments, done)
@@ -188,7 +186,7 @@ class Ingest:
         source, _, state = known
         wanted = {**blob.metadata, **self._options.metadata}
         return (
-            state == "ready"
+            state in DONE
             and (source.size, source.modified_ns) == (blob.size, blob.modified_ns)
             and all(source.metadata.get(key) == value for key, value in wanted.items())
             and not self._options.tags
@@ -250,7 +248,7 @@ class Ingest:
 
     def _ready(self, item_ids: Iterable[str]) -> set[str]:
         known = self._stores.catalog.known(self._collection, list(item_ids))
-        return {item_id for item_id, state in known.items() if state == "ready"}
+        return {item_id for item_id, state in known.items() if state in DONE}
 
     def _claim_of(self, reading: Reading, *, copy: bool) -> Claim:
         blob = reading.blob
@@ -324,7 +322,8 @@ class Ingest:
                 self._fail(work, result)
                 continue
             work.info, specs = result
-            work.specs = tuple(spec for spec in specs if spec.kind in self._spaces or self._is_keyword(spec))
+            work.spaces = self._active.spaces
+            work.specs = tuple(spec for spec in specs if spec.kind in work.spaces or self._is_keyword(spec))
             if not work.specs:
                 self._fail(work, EncodeError(f"{work.reading.blob.name} has nothing that this collection indexes"))
             for ordinal, spec in enumerate(work.specs):
@@ -342,8 +341,8 @@ class Ingest:
             with decoding(work.reading.blob):
                 work.texts[task.ordinal] = self._modality.load(work.reading.blob, spec, {})
         prepared = None
-        if spec.kind in self._spaces:
-            encoder = self._lanes[self._spaces[spec.kind].id].encoder
+        if spec.kind in work.spaces:
+            encoder = self._active.lane_of(work.spaces[spec.kind]).encoder
             prepared = load_segment(self._modality, encoder, work.reading.blob, spec)
         self._meter.spend("decode", thread_time() - began)
         return prepared
@@ -351,18 +350,17 @@ class Ingest:
     def _finish(self, works: list[Work]) -> None:
         """On the writer's thread: vectors first, then, last, the items turn ready."""
         stores = self._stores
-        works = [work for work in works if not work.failed]
-        finished = [Finished(work.item_id, work.info, work.segments) for work in works]
-        with stores.lock.hold(f"add to {self._collection.name}", waiting=self._meter.waiting):
-            for kind, space in self._spaces.items():
-                rows = [(s.id, work.vectors[s.ordinal]) for work in works for s in work.segments if s.kind == kind]
-                if rows:
-                    ids, vectors = zip(*rows, strict=True)
-                    stores.vectors.upsert(space, np.array(ids, dtype=np.int64), np.stack(vectors))
-            if self._terms is not None:
-                texts = {segment_id(work.item_id, at): text for work in works for at, text in work.texts.items()}
-                stores.terms.upsert(self._terms, np.array(list(texts), dtype=np.int64), list(texts.values()))
-            stores.catalog.finish(self._collection, finished)
+        while True:
+            works = [work for work in works if not work.failed]
+            with stores.lock.hold(f"add to {self._collection.name}", waiting=self._meter.waiting):
+                self._active.follow(stores.catalog.spaces(self._collection))
+                stale = [work for work in works if work.spaces is not self._active.spaces]
+                if not stale:
+                    upsert_vectors(stores, works, self._terms)
+                    finished = [Finished(work.item_id, work.info, work.segments) for work in works]
+                    stores.catalog.finish(self._collection, finished)
+                    break
+            self._active.encode(stale, self._modality, self._fail)  # outside the lock: it takes a while
         self._meter.done += len(works)
         for work in works:
             copies, number = self._in_work.end(work.item_id)

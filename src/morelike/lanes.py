@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from threading import Lock
 
 from morelike.errors import DigestMismatch, ModelError, SpaceMismatch, StoreError, UnknownName, UsageError
+from morelike.lane import EncoderLane, LaneStats
 from morelike.models import choose, weights
-from morelike.prepare import EncoderLane
 from morelike.protocols import Encoder
 from morelike.settings import Settings
 from morelike.types import Card, Kind, Space
@@ -70,15 +70,15 @@ class Lanes:
             same = any(encoder.card.id == space.card.id for space in spaces)
             name = encoder.card.id
         else:
-            same = any(encoder in {space.card.name, space.card.id} for space in spaces)
+            same = any(encoder in {space.card.name, space.card.id} for space in spaces if space.active)
             name = encoder
         if not same:
             if isinstance(encoder, str):
                 resolve_card(encoder, self._settings)  # a name that does not exist is said first
-            own = ", ".join(space.card.name for space in spaces)
+            own = ", ".join(space.card.name for space in spaces if space.active)
             raise SpaceMismatch(
                 f"the collection {collection} was made with {own}; vectors of {name} cannot be compared with its own",
-                hint="leave the encoder out, or add to a new collection",
+                hint=f"leave the encoder out; `morelike reembed {collection} --encoder {name}` changes to it",
             )
 
     def lane(self, space: Space) -> EncoderLane:
@@ -88,7 +88,7 @@ class Lanes:
     def _add(self, encoder: Encoder) -> None:
         with self._lock:
             if encoder.card.id not in self._lanes:
-                self._lanes[encoder.card.id] = EncoderLane(encoder)
+                self._lanes[encoder.card.id] = self._made(encoder)
 
     def _lane_of(self, card: Card) -> EncoderLane:
         with self._lock:
@@ -96,8 +96,18 @@ class Lanes:
                 raise StoreError("the library was closed", hint="open it again")
             lane = self._lanes.get(card.id)
             if lane is None:
-                lane = self._lanes[card.id] = EncoderLane(_load(card, self._settings))
+                lane = self._lanes[card.id] = self._made(_load(card, self._settings))
         return lane
+
+    def _made(self, encoder: Encoder) -> EncoderLane:
+        settings = self._settings
+        return EncoderLane(encoder, query_batch=settings.query_batch, query_queue=settings.query_queue)
+
+    def stats(self) -> tuple[LaneStats, ...]:
+        """What every lane in use has done and what waits there, by the encoder's name."""
+        with self._lock:
+            lanes = list(self._lanes.values())
+        return tuple(sorted((lane.stats() for lane in lanes), key=lambda stats: stats.encoder))
 
     def close(self) -> None:
         with self._lock:
@@ -126,7 +136,7 @@ def _load(card: Card, settings: Settings) -> Encoder:
     except DigestMismatch as error:
         raise SpaceMismatch(
             f"the weights of {card.name} here are not those that the collection was made with: {error.message}",
-            hint="put the same weights back, or make a new collection with these",
+            hint="put the same weights back, or change to these with `morelike reembed`",
         ) from error
     except UnknownName as error:
         raise UsageError(

@@ -18,17 +18,10 @@ from typing import Any, TypeVar
 import blake3
 import numpy as np
 
-from morelike.errors import (
-    DecodeError,
-    EncodeError,
-    ItemError,
-    MorelikeError,
-    SourceError,
-    StoreError,
-    UnknownMedia,
-)
+from morelike.errors import DecodeError, ItemError, MorelikeError, SourceError, UnknownMedia
+from morelike.lane import EncoderLane, encoding
 from morelike.protocols import Encoder, Modality
-from morelike.types import WHOLE, Blob, ContentDigest, Kind, Payload, SegmentSpec, Span, Vectors
+from morelike.types import WHOLE, Blob, ContentDigest, Payload, SegmentSpec, Span
 
 __all__ = [
     "Budget",
@@ -233,19 +226,8 @@ def load_segment(
         payload = modality.load(blob, spec, want)
     if crop is not None:
         payload = crop_image(payload, crop)
-    with _encoding(encoder):
+    with encoding(encoder):
         return encoder.prepare(spec.kind, payload)
-
-
-@contextmanager
-def _encoding(encoder: Encoder) -> Iterator[None]:
-    """An encoder may be anybody's code: what it raises on an item is an EncodeError."""
-    try:
-        yield
-    except (MorelikeError, MemoryError):
-        raise
-    except Exception as error:
-        raise EncodeError(f"the encoder {encoder.card.name} failed: {error!r}") from error
 
 
 def crop_image(payload: Payload, crop: tuple[float, float, float, float]) -> Payload:
@@ -256,38 +238,6 @@ def crop_image(payload: Payload, crop: tuple[float, float, float, float]) -> Pay
     left, top = min(int(crop[0] * width), width - 1), min(int(crop[1] * height), height - 1)
     right, bottom = max(round(crop[2] * width), left + 1), max(round(crop[3] * height), top + 1)
     return np.ascontiguousarray(payload[top:bottom, left:right])
-
-
-class EncoderLane:
-    """One encoder and the one thread that runs it; every caller queues here."""
-
-    def __init__(self, encoder: Encoder) -> None:
-        self.encoder = encoder
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"encoder {encoder.card.name}")
-        self.seconds = 0.0
-        """How long the encoder itself has worked."""
-
-    def submit(self, kind: Kind, batch: list[Any]) -> Future[Vectors]:
-        """Prepared payloads to (n, dim) vectors. Raises StoreError once the library was closed."""
-        try:
-            return self._thread.submit(self._encode, kind, batch)
-        except RuntimeError as error:
-            raise StoreError("the library was closed", hint="open it again") from error
-
-    def _encode(self, kind: Kind, batch: list[Any]) -> Vectors:
-        began = monotonic()
-        try:
-            with _encoding(self.encoder):
-                vectors = self.encoder.encode(kind, batch)
-        finally:
-            self.seconds += monotonic() - began
-        if len(vectors) != len(batch):
-            card = self.encoder.card
-            raise EncodeError(f"the encoder {card.name} gave {len(vectors)} vectors for {len(batch)} payloads")
-        return vectors
-
-    def close(self) -> None:
-        self._thread.shutdown(wait=True, cancel_futures=True)
 
 
 def example_specs(modality: Modality, blob: Blob, at: Span | None, options: Mapping[str, Any]) -> list[SegmentSpec]:

@@ -58,19 +58,20 @@ class AddReport:
 class Meter:
     """Counts from several threads; calls back at most ten times a second."""
 
-    def __init__(self, tell: Callable[[Progress], None] | None) -> None:
+    def __init__(self, tell: Callable[[Progress], None] | None, *, same: int = 0) -> None:
+        """``same``: how many were there before the run began, which its rate does not count."""
         self._tell = tell
         self._lock = Lock()
         self._began = monotonic()
         self._told = 0.0
-        self._recent: deque[tuple[float, int]] = deque([(self._began, 0)])
+        self._recent: deque[tuple[float, int]] = deque([(self._began, same)])
         self._stages: defaultdict[str, float] = defaultdict(float)
         self._rejections: list[Rejection] = []
         self._note = ""
         self.total: int | None = None
         self.seen = 0
         self.done = 0
-        self.same = 0
+        self.same = same
         self.replaced = 0
         self.removed = 0
         self.rejected = 0

@@ -72,6 +72,10 @@ class Settings(BaseSettings):
     hub_timeout: float = Field(10.0, gt=0, description="Seconds to wait for the hub's answer.")
     workers: int = Field(0, ge=0, description="Decode threads; 0 means one a core.")
     encoder_threads: int = Field(0, ge=0, description="Threads inside an encoder's own runtime; 0 means one a core.")
+    query_batch: int = Field(16, ge=1, description="The most payloads of concurrent queries that are encoded together.")
+    query_queue: int = Field(
+        256, ge=1, description="Queries that may wait for an encoder; further ones are refused."
+    )
     look_ahead: int = Field(64, ge=8, description="How many items each stage of `add` works ahead; memory follows it.")
     commit_items: int = Field(128, ge=1, description="Items made durable together by `add`.")
     commit_seconds: float = Field(2.0, gt=0, description="The longest that a finished item waits for its group.")
@@ -86,6 +90,21 @@ class Settings(BaseSettings):
     url_timeout: float = Field(30.0, gt=0, description="Seconds to wait for a URL source.")
     max_url_size: int = Field(256 * 1024**2, gt=0, description="Downloads from URL sources stop at this many bytes.")
     allow_private_urls: bool = Field(default=False, description="Let URL sources reach private and loopback addresses.")
+    allow_roots: Annotated[tuple[Folder, ...] | None, NoDecode, BeforeValidator(_folders)] = Field(
+        None,
+        description="Where set, sources may name local files below these folders only, links followed; `serve` always "
+        "sets it (`--allow-root`). Several are written as in PATH.",
+    )
+    max_upload_bytes: int = Field(
+        1024**3, gt=0, description="The server refuses requests with more bytes than this (413)."
+    )
+    max_concurrent_searches: int = Field(16, ge=1, description="Searches that the server works on at a time.")
+    max_waiting_searches: int = Field(
+        64, ge=0, description="Searches that may wait for their turn; the server answers 503 to further ones."
+    )
+    preview_cache_bytes: int = Field(
+        256 * 1024**2, ge=0, description="How much disk the server's small pictures may take, in the library's folder."
+    )
     log_level: str = Field("warning", description="The level of the `morelike` loggers.")
 
     @classmethod

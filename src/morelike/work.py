@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
 from morelike.prepare import Reading
-from morelike.types import Blob, Metadata, Segment, SegmentSpec, segment_id
+from morelike.types import Blob, Kind, Metadata, Segment, SegmentSpec, Space, segment_id
 
 __all__ = ["InWork", "Options", "Task", "Work"]
 
@@ -34,6 +34,8 @@ class Work:
 
     reading: Reading
     specs: tuple[SegmentSpec, ...] = ()
+    spaces: Mapping[Kind, Space] = field(default_factory=dict)
+    """Whose vectors its segments get: those that were active when its work began."""
     info: Metadata = field(default_factory=dict)
     vectors: dict[int, Any] = field(default_factory=dict)
     texts: dict[int, str] = field(default_factory=dict)

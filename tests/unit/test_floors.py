@@ -18,7 +18,7 @@ FLOORS = (
     ("errors", "types", "records", "protocols", "catalog_protocols", "vecmath", "expressions", "faults"),
     ("registry", "settings"),
     ("modalities", "encoders", "models", "sources", "stores", "rescorers"),
-    ("prepare", "composites", "wiring"),
+    ("composites", "lane", "prepare", "wiring"),
     (
         "batches",
         "bundle",
@@ -53,6 +53,7 @@ FLOORS = (
         "testing",
         "display",
         "demo",
+        "shapes",
         "tasks",
     ),  # "" is morelike/__init__.py, the facade's front door
     ("server",),

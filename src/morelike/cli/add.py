@@ -16,9 +16,9 @@ from morelike.cli.output import AsJson, line, print_json
 from morelike.cli.progress import Reporter
 from morelike.cli.run import INTERRUPTED, SOME_REJECTED
 from morelike.cli.session import Session, session_of
-from morelike.cli.shapes import rejection_shape, report_shape
 from morelike.cli.text import human_size, near, parse_metadata
 from morelike.errors import SourceError, UsageError
+from morelike.shapes import rejection_shape, report_shape
 
 if TYPE_CHECKING:
     from morelike.collection import OpenCollection

@@ -27,6 +27,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "count": ("morelike.cli.count", "Print the number of items in a collection."),
     "encoders": ("morelike.cli.encoders", "List the encoders that a collection can be made with."),
     "models": ("morelike.cli.models", "List, fetch, import, convert and verify encoders' weights."),
+    "reembed": ("morelike.cli.reembed", "Give a collection another encoder, while it is searched as before."),
     "eval": ("morelike.cli.eval", "Measure how well a collection finds items of the same label."),
     "jobs": (
         "morelike.cli.jobs",
@@ -36,7 +37,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "serve": ("morelike.cli.serve", "Serve the library over HTTP, with a web page."),
     "dedup": ("morelike.cli.dedup", "Find duplicates in a collection, and set them aside."),
     "doctor": ("morelike.cli.doctor", "Check a library and, with --fix, mend it."),
-    "demo": ("morelike.cli.demo", "Build a small library of photographs and search it."),
+    "demo": ("morelike.cli.demo", "Build a small library of photographs, search it, and serve its page."),
 }
 """Name to (module, one line of help). The module's ``app`` is the command; a test compares the two helps."""
 

@@ -16,8 +16,9 @@ from morelike.cli.output import AsJson, line, print_json
 from morelike.cli.progress import Reporter
 from morelike.cli.search import print_hits, show_pictures
 from morelike.cli.session import Session, session_of
-from morelike.cli.shapes import hit_shape, report_shape
 from morelike.cli.text import near
+from morelike.errors import MissingExtra
+from morelike.shapes import hit_shape, report_shape
 
 if TYPE_CHECKING:
     from morelike.demo import Demo
@@ -27,6 +28,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 EXAMPLES = """\
 morelike demo
+morelike demo --port 0
 morelike demo ~/Pictures
 """
 
@@ -37,17 +39,21 @@ HITS = 6
 @app.command(cls=Command, epilog=EXAMPLES)
 def demo(
     context: typer.Context,
+    *,
     data: Annotated[
         str | None, typer.Argument(metavar="DATA", help="A folder with pictures; photographs of its own without.")
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="One search only, nothing else.")] = False,
+    port: Annotated[int, typer.Option(metavar="N", help="The port of the page; 0 takes any free one.")] = 8000,
+    no_serve: Annotated[bool, typer.Option("--no-serve", help="Searches in the terminal only, no page.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Build a small library of photographs and search it.
+    """Build a small library of photographs, search it, and serve its page.
 
     The library is made in ./demo-library where --library does not name another folder. Without DATA the
     photographs come from the scikit-image package (the extra `demo`), and altered copies of them (cropped, re-encoded,
-    recoloured, rotated) are written to ./demo-pictures.
+    recoloured, rotated) are written to ./demo-pictures. Afterwards the page is served on http://127.0.0.1:8000 until
+    Ctrl-C; with --once or --json nothing is served.
     """
     from morelike.demo import build
 
@@ -70,6 +76,8 @@ def demo(
         return
     if not once:
         _what_next(session, built)
+        if not no_serve:
+            _serve(context, session, port, data)
 
 
 def _show(session: Session, built: Demo, searches: list[tuple[str, Hits]], *, own: bool) -> None:
@@ -99,6 +107,21 @@ def _what_next(session: Session, built: Demo) -> None:
     line(f"  {program} ls {name}")
     line(f"  {program} eval {name}")
     line(f"  {program} add mine ~/Pictures")
+
+
+def _serve(context: typer.Context, session: Session, port: int, data: str | None) -> None:
+    """The page, until Ctrl-C; without the packages that it needs, a sentence."""
+    from morelike.cli.serve import serve
+
+    context.obj = Session(library=session.library, quiet=True)
+    folder = Path(data).expanduser() if data else PICTURES
+    roots = [folder] if folder.is_dir() else []
+    line()
+    line("open this in a browser, and drop a picture on it:")
+    try:
+        serve(context, port=port, allow_root=roots)
+    except MissingExtra as error:
+        session.note(f"not served: {error.message} ({error.hint})")
 
 
 def _program() -> str:

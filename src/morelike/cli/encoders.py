@@ -9,7 +9,7 @@ import typer
 from morelike.cli.help import Command
 from morelike.cli.output import AsJson, line, print_json, table
 from morelike.cli.session import session_of
-from morelike.cli.shapes import card_shape
+from morelike.shapes import card_shape
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 

@@ -10,9 +10,9 @@ from morelike.cli.help import Command
 from morelike.cli.output import AsJson, line, print_json, table
 from morelike.cli.search import ID_LENGTH
 from morelike.cli.session import session_of
-from morelike.cli.shapes import item_shape, rejection_shape, source_name
 from morelike.cli.text import human_size, near
 from morelike.errors import UsageError
+from morelike.shapes import item_shape, rejection_shape, source_name
 
 if TYPE_CHECKING:
     from morelike.library import CollectionSummary

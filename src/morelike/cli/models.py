@@ -11,9 +11,9 @@ from morelike.cli.help import Command, Group
 from morelike.cli.output import AsJson, line, print_json, table
 from morelike.cli.progress import Reporter
 from morelike.cli.session import session_of
-from morelike.cli.shapes import card_shape
 from morelike.cli.text import human_size
 from morelike.errors import ModelNotHere
+from morelike.shapes import card_shape
 
 if TYPE_CHECKING:
     from morelike.settings import Settings

@@ -52,9 +52,16 @@ class Reporter:
 
     def ingest(self, progress: Progress) -> None:
         """What ``OpenCollection.add`` calls."""
+        self._run(progress, "added")
+
+    def reembed(self, progress: Progress) -> None:
+        """What ``OpenCollection.reembed`` calls."""
+        self._run(progress, "encoded")
+
+    def _run(self, progress: Progress, verb: str) -> None:
         through = progress.done + progress.same + progress.rejected
         current = shorten_middle(clean(progress.current), CURRENT_WIDTH)
-        self._show(describe(progress), current, through, progress.total)
+        self._show(describe(progress, verb), current, through, progress.total)
 
     def download(self, name: str, done: int, total: int) -> None:
         """What ``weights.pull`` calls: a file's name, bytes so far, bytes in all (0 where unknown)."""
@@ -80,11 +87,11 @@ class Reporter:
             self.note(sentence)
 
 
-def describe(progress: Progress) -> str:
+def describe(progress: Progress, verb: str = "added") -> str:
     """``120 added, 3 there already, 1 rejected, 34.2/s, 0:12 left``, or why nothing moves."""
     if progress.note:
         return clean(progress.note)
-    parts = [f"{progress.done} added"]
+    parts = [f"{progress.done} {verb}"]
     if progress.same:
         parts.append(f"{progress.same} there already")
     if progress.rejected:

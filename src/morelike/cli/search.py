@@ -13,9 +13,9 @@ import typer
 from morelike.cli.help import Command
 from morelike.cli.output import AsJson, line, print_json, table
 from morelike.cli.session import session_of
-from morelike.cli.shapes import hit_shape
 from morelike.cli.text import near
 from morelike.errors import UsageError
+from morelike.shapes import answer_shape
 
 if TYPE_CHECKING:
     from morelike.collection import OpenCollection
@@ -31,6 +31,7 @@ morelike search photos cat.jpg --filter "width >= 1000 and tag = 'holiday'"
 """
 
 ID_LENGTH = 12
+NOTHING_SIMILAR = "nearly every item of {} has a closer neighbour than this example has"
 WIDEST_BLOCKS = 120
 QUERY, ANSWER = "The query", "Which hits"
 Parts = list[str] | None
@@ -101,7 +102,8 @@ def search(
 ) -> None:
     """Find the items that are most like an example.
 
-    Scores are higher for closer. The example is read exactly as `add` reads files.
+    Scores are higher for closer. The percentile, where it is known, is the share of random pairs of the collection's
+    items that are less alike. The example is read exactly as `add` reads files.
     """
     session = session_of(context)
     with session.open() as library:
@@ -122,12 +124,13 @@ def search(
             explain=explain,
         )
         if as_json:
-            answer: dict[str, Any] = {"hits": [hit_shape(hit, explain=explain) for hit in hits], "more": hits.more}
-            print_json({**answer, "timings": dict(hits.timings)} if explain else answer)
+            print_json(answer_shape(hits, explain=explain))
             return
         print_hits(hits.hits, offset=offset)
         if not hits.hits:
             session.note(_why_nothing(opened, where, offset, threshold))
+        if hits.nothing_similar:
+            session.note(f"nothing similar here: {NOTHING_SIMILAR.format(opened.name)}")
         if explain:
             _print_timings(hits.hits, hits.timings)
         show_pictures(opened, hits.hits, picture)
@@ -182,15 +185,18 @@ def print_hits(hits: Sequence[Hit], *, offset: int = 0) -> None:
     spans = any(hit.span.unit != "whole" for hit in hits)
     unit = next(iter(hits[0].unit), "")
     other_unit = unit if any(hit.unit.get(unit) != hit.score for hit in hits) else ""
-    heads = ["#", "score"] + ([other_unit] if other_unit else []) + ["item"] + (["where"] if spans else []) + ["source"]
+    known = any(hit.percentile is not None for hit in hits)
+    heads = ["#", "score"] + (["percentile"] if known else []) + ([other_unit] if other_unit else []) + ["item"]
+    heads += (["where"] if spans else []) + ["source"]
     rows = []
     for place, hit in enumerate(hits, start=offset + 1):
         row: list[object] = [place, f"{hit.score:.3f}"]
+        row += ["" if hit.percentile is None else f"{hit.percentile:.2f}"] if known else []
         row += [f"{hit.unit.get(other_unit, float('nan')):.3f}"] if other_unit else []
         row.append(hit.item[:ID_LENGTH])
         row += [_where(hit.span)] if spans else []
         rows.append([*row, near(hit.source)])
-    table(rows, heads, right=("#", "score", other_unit), long="source")
+    table(rows, heads, right=("#", "score", "percentile", other_unit), long="source")
 
 
 def _where(span: Span) -> str:

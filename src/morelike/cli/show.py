@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from morelike.cli.help import Command
 from morelike.cli.output import AsJson, fields, line, print_json
 from morelike.cli.session import session_of
-from morelike.cli.shapes import item_shape
 from morelike.cli.text import human_size
+from morelike.shapes import item_shape
+
+if TYPE_CHECKING:
+    from morelike.collection import OpenCollection
+    from morelike.types import Item
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -28,14 +32,16 @@ def show(
 ) -> None:
     """Show all that is known of one item."""
     with session_of(context).open() as library:
-        found = library.collection(collection).item(item)
+        opened = library.collection(collection)
+        found = opened.item(item)
+        keeper = _keeper(opened, found)
     if as_json:
-        print_json(item_shape(found))
+        print_json({**item_shape(found), **({"duplicate_of": keeper} if keeper else {})})
         return
     fields(
         {
             "item": found.id,
-            "state": found.state,
+            "state": f"duplicate of {keeper}, set aside" if keeper else found.state,
             "type": found.media_type,
             "size": f"{human_size(found.digest.size)} ({found.digest.size} bytes)",
             "kept": "in place" if found.in_place else "in the library",
@@ -49,3 +55,10 @@ def show(
         line(f"  {source.uri}")
         for name, value in source.metadata.items():
             line(f"    {name} = {value}")
+
+
+def _keeper(opened: OpenCollection, found: Item) -> str:
+    """What it was set aside for; empty for an item that was not."""
+    if found.state != "duplicate":
+        return ""
+    return next((aside.keeper for aside in opened.asides() if aside.item_id == found.id), "")

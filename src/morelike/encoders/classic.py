@@ -46,7 +46,7 @@ class ClassicEncoder:
         if revision != _REVISION:
             raise ModelError(
                 f"the card {card.id} is of revision {revision} of `classic`; this morelike has revision {_REVISION}",
-                hint="make a new collection with the present one, or use the morelike that made this one",
+                hint="`morelike reembed COLLECTION --encoder classic` changes to the present one",
             )
         if card.dim != _DIM:
             raise ModelError(f"the card {card.name!r} says dim = {card.dim}, `classic` gives {_DIM}")

@@ -106,7 +106,7 @@ def find(name: str, settings: Settings) -> Card:
     if wanted and wanted != card.fingerprint:
         raise SpaceMismatch(
             f"the encoder {plain} is {card.id} here, not {name}",
-            hint="bring back the weights and the card that the collection was made with, or make a new collection",
+            hint="bring back the weights and the card that the collection was made with, or `morelike reembed` it",
         )
     return card
 

@@ -2,113 +2,181 @@
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from pathlib import PurePath
+from typing import Any
 
+import blake3
 import numpy as np
 from numpy.typing import NDArray
 
 from morelike.errors import QueryError, SpaceMismatch, StoreDamaged
+from morelike.lane import EncoderLane
 from morelike.originals import stored_blob
-from morelike.prepare import EncoderLane, crop_image, example_specs, load_segment, recognise
+from morelike.prepare import crop_image, decoding, example_specs, load_segment, recognise
 from morelike.protocols import Modality
-from morelike.types import Blob, Collection, Example, Query, Space
+from morelike.search.clock import Clock
+from morelike.types import Blob, Collection, Example, ItemState, Kind, Query, Space, Vectors
 from morelike.vecmath import normalise
 from morelike.wiring import Stores
 
-__all__ = ["Embedder"]
+__all__ = ["Embedder", "Embedding", "texts_of", "units"]
 
 FAR_TOO_SMALL = 1e-6
+REMEMBERED = 32 * 1024**2
+"""Larger examples are not read into memory, and their vectors not remembered."""
+
+
+@dataclass(slots=True, eq=False)
+class _Part:
+    """One example on its way to its (m, dim) vectors: prepared payloads, then a batch at the encoder, then rows."""
+
+    example: Example
+    kind: Kind
+    prepared: list[Any]
+    key: str = ""
+    """What the vectors are remembered under; empty: not at all."""
+    future: Future[Vectors] | None = None
+    rows: Vectors | None = None
+
+
+class Embedding:
+    """One query on its way to its vectors in one space. ``ask`` may come first, so that several share a batch."""
+
+    def __init__(self, embedder: Embedder, space: Space, parts: Sequence[_Part], clock: Clock) -> None:
+        self._embedder = embedder
+        self._space = space
+        self._parts = parts
+        self._clock = clock
+
+    def ask(self) -> None:
+        """Queue up at the encoder, and do not wait. Raises TooBusy, StoreError."""
+        for part in self._parts:
+            if part.rows is None and part.future is None and part.prepared:
+                part.future = self._embedder.lane(self._space).ask(part.kind, part.prepared)
+
+    def vectors(self) -> Vectors:
+        """(m, dim): one part with m segments gives m vectors; several parts give their weighted sum.
+
+        (0, dim) where no part speaks to this space. Raises QueryError, ItemError.
+        """
+        with self._clock.stage("embed"):
+            self.ask()
+            parts = [(part.example, self._rows(part)) for part in self._parts]
+            return _together(self._space, [(example, rows) for example, rows in parts if len(rows)])
+
+    def _rows(self, part: _Part) -> Vectors:
+        if part.rows is None:
+            part.rows = part.future.result() if part.future is not None else _nothing(self._space)
+            self._embedder.remember(part.key, part.rows)
+        return part.rows
 
 
 @dataclass(frozen=True, slots=True)
 class Embedder:
-    """Turns a query's parts into (m, dim) query vectors of one space."""
+    """Turns a query's parts into query vectors of one space. What it encoded before it has in the cache."""
 
     stores: Stores
     collection: Collection
     modality: Modality
     lane_of: Callable[[Space], EncoderLane]
 
-    def embed(self, space: Space, query: Query) -> NDArray[np.float32]:
-        """(m, dim): one part with m segments gives m vectors; several parts give their weighted sum.
+    def begin(self, space: Space, query: Query, states: Mapping[str, ItemState], clock: Clock) -> Embedding:
+        """Decode and prepare the examples, here and now. ``states``: those of the items among them, by whole id.
 
-        (0, dim) where no part speaks to this space. Raises QueryError, ItemError, NoSuchItem.
+        Raises QueryError, ItemError, NoSuchItem.
         """
-        parts = [(example, self._rows(space, example)) for example in query.examples]
-        parts = [(example, rows) for example, rows in parts if len(rows)]
-        if not parts:
-            return np.empty((0, space.card.dim), dtype=np.float32)
-        if len(parts) == 1 and parts[0][0].weight > 0:
-            return parts[0][1]
-        if space.card.form != "dense":
-            raise QueryError(
-                f"the card {space.card.name} has no sums: it takes one example at a time",
-                hint="leave --plus and --minus out",
-            )
-        if not any(example.weight > 0 for example, _ in parts):
-            raise QueryError(
-                "a query needs at least one part to look for", hint="--minus only pushes away; add an example"
-            )
-        total = np.zeros(space.card.dim, dtype=np.float32)
-        for example, rows in parts:
-            total += np.float32(example.weight) * normalise(normalise(rows).mean(axis=0))[0]
-        if float(np.linalg.norm(total)) < FAR_TOO_SMALL:
-            raise QueryError("the parts of this query cancel each other out", hint="change their weights")
-        return normalise(total)
+        with clock.stage("decode"):
+            parts = [self._part(space, example, states, clock) for example in query.examples]
+        return Embedding(self, space, parts, clock)
 
-    def _rows(self, space: Space, example: Example) -> NDArray[np.float32]:
-        """One part's (m, dim) vectors in this space; (0, dim) where it has nothing of the space's kind."""
-        none = np.empty((0, space.card.dim), dtype=np.float32)
-        if example.form == "text":
-            if "text" not in space.card.kinds:
-                return none
-            lane = self._lane(space)
-            return lane.submit("text", [lane.encoder.prepare("text", example.content)]).result()
-        if example.form == "item" and example.crop is None and example.at is None:
-            return self._stored(space, example.content)
-        if example.form == "payload":
-            if not isinstance(example.content, np.ndarray) or space.kind != "image":
-                raise QueryError(f"an array cannot be an example for {space.kind}", hint="give the file")
-            payload = example.content if example.crop is None else crop_image(example.content, example.crop)
-            lane = self._lane(space)
-            return lane.submit("image", [lane.encoder.prepare("image", payload)]).result()
-        blob = self._blob(example)
-        specs = example_specs(self.modality, blob, example.at, self.collection.options)
-        lane = self._lane(space)
-        prepared = [
-            load_segment(self.modality, lane.encoder, blob, spec, example.crop)
-            for spec in specs
-            if spec.kind == space.kind
-        ]
-        return lane.submit(space.kind, prepared).result() if prepared else none
-
-    def _lane(self, space: Space) -> EncoderLane:
+    def lane(self, space: Space) -> EncoderLane:
+        """Raises SpaceMismatch where the encoder here is not the space's own."""
         lane = self.lane_of(space)
         if lane.encoder.card.id != space.card.id:
             raise SpaceMismatch(
                 f"{self.collection.name} holds vectors of {space.card.id}, the encoder here is {lane.encoder.card.id}",
-                hint="use the weights that the collection was made with, or make a new collection",
+                hint="use the weights that the collection was made with, or change to these with `morelike reembed`",
             )
         return lane
 
-    def _blob(self, example: Example) -> Blob:
-        if example.form == "item":
-            return stored_blob(self.stores, self.collection, example.content)
-        blob: Blob = example.content
-        recognise(blob, self.modality)
-        return blob
+    def remember(self, key: str, rows: Vectors) -> None:
+        if key:
+            self.stores.cache.put(key, rows.tobytes())
 
-    def _stored(self, space: Space, item_id: str) -> NDArray[np.float32]:
-        item = self.stores.catalog.item(self.collection, item_id)
-        segments = self.stores.catalog.segments_of(self.collection, [item.id]).get(item.id, [])
-        if item.state != "ready":
-            state = "not searchable yet" if item.state == "pending" else item.state
-            raise QueryError(f"the item {item.id[:12]} is {state}", hint="add it again with --retry, or give a file")
+    def _part(self, space: Space, example: Example, states: Mapping[str, ItemState], clock: Clock) -> _Part:
+        part = _Part(example, space.kind, [])
+        if example.form == "text":
+            self._text(space, example, part)
+        elif example.form == "payload":
+            self._payload(space, example, part)
+        elif example.form == "item" and example.crop is None and example.at is None:
+            with clock.stage("embed"):
+                part.rows = self._stored(space, example.content, states[example.content])
+        else:
+            self._blob(space, example, part)
+        return part
+
+    def _text(self, space: Space, example: Example, part: _Part) -> None:
+        if "text" not in space.card.kinds:
+            return
+        part.kind = "text"
+        text = str(example.content).encode("utf-8", "surrogatepass")
+        if not self._known(space, part, blake3.blake3(text).hexdigest()):
+            part.prepared = [self.lane(space).encoder.prepare("text", example.content)]
+
+    def _payload(self, space: Space, example: Example, part: _Part) -> None:
+        if not isinstance(example.content, np.ndarray) or space.kind != "image":
+            raise QueryError(f"an array cannot be an example for {space.kind}", hint="give the file")
+        payload = np.ascontiguousarray(example.content)
+        digest = blake3.blake3(f"{payload.shape} {payload.dtype}".encode()).update(payload.data).hexdigest()
+        if not self._known(space, part, digest):
+            cut = payload if example.crop is None else crop_image(payload, example.crop)
+            part.prepared = [self.lane(space).encoder.prepare("image", cut)]
+
+    def _blob(self, space: Space, example: Example, part: _Part) -> None:
+        mine = example.form == "item"
+        blob, digest = _read(stored_blob(self.stores, self.collection, example.content) if mine else example.content)
+        if not mine:
+            recognise(blob, self.modality)
+        if digest and self._known(space, part, digest, PurePath(blob.name).suffix.lower()):
+            return
+        specs = example_specs(self.modality, blob, example.at, self.collection.options)
+        encoder = self.lane(space).encoder
+        part.prepared = [
+            load_segment(self.modality, encoder, blob, spec, example.crop) for spec in specs if spec.kind == space.kind
+        ]
+
+    def _known(self, space: Space, part: _Part, digest: str, suffix: str = "") -> bool:
+        """Look the vectors up under everything that they depend on; a text means the same in every collection."""
+        card, example = space.card, part.example
+        options = {} if example.form == "text" else self.collection.options
+        told = (example.crop, None if example.at is None else (example.at.unit, example.at.start, example.at.end))
+        words = [self.modality.name, example.form, part.kind, suffix, digest, told, options]
+        whole = blake3.blake3(json.dumps(words, sort_keys=True, default=repr).encode()).hexdigest()
+        part.key = f"embedding:{card.id}:{whole}"
+        found = self.stores.cache.get(part.key)
+        shape = (np.dtype(np.float32), card.dim) if card.form == "dense" else (np.dtype(np.uint8), -(-card.dim // 8))
+        width = shape[0].itemsize * shape[1]
+        if found is None or len(found) % width:
+            return False
+        part.rows, part.key = np.frombuffer(found, dtype=shape[0]).reshape(-1, shape[1]), ""
+        return True
+
+    def _stored(self, space: Space, item_id: str, state: ItemState) -> Vectors:
+        """What ``add`` made of the item."""
+        if state != "ready":
+            words = "not searchable yet" if state == "pending" else state
+            raise QueryError(f"the item {item_id[:12]} is {words}", hint="add it again with --retry, or give a file")
+        segments = self.stores.catalog.segments_of(self.collection, [item_id]).get(item_id, [])
         ids = np.array([segment.id for segment in segments if segment.kind == space.kind], dtype=np.int64)
         found, vectors = self.stores.vectors.fetch(space, ids)
         if len(found) < len(ids):
-            raise StoreDamaged(f"the vectors of the item {item.id[:12]} are gone", hint=self._how_to_mend())
+            raise StoreDamaged(f"the vectors of the item {item_id[:12]} are gone", hint=self._how_to_mend())
         return vectors
 
     def check_vectors(self, spaces: Sequence[Space]) -> None:
@@ -124,6 +192,42 @@ class Embedder:
         if self.stores.settings.vectors == "memory":
             return "the store `memory` forgets them when it closes: set MORELIKE_VECTORS=faiss, `morelike doctor --fix`"
         return "run `morelike doctor --fix`"
+
+
+def _read(blob: Blob) -> tuple[Blob, str]:
+    """A blob whose bytes are in memory, and their digest, so that the two cannot disagree; no digest of a large one."""
+    if blob.size is not None and blob.size > REMEMBERED:
+        return blob, ""
+    with decoding(blob):
+        data = blob.read(REMEMBERED + 1)
+    if len(data) > REMEMBERED:
+        return blob, ""
+    return replace(blob, open=lambda: io.BytesIO(data), size=len(data), path=None), blake3.blake3(data).hexdigest()
+
+
+def _nothing(space: Space) -> NDArray[np.float32]:
+    return np.empty((0, space.card.dim), dtype=np.float32)
+
+
+def _together(space: Space, parts: Sequence[tuple[Example, Vectors]]) -> Vectors:
+    """One pulling part as it is; else the weighted sum of the parts' mean directions."""
+    if not parts:
+        return _nothing(space)
+    if len(parts) == 1 and parts[0][0].weight > 0:
+        return parts[0][1]
+    if space.card.form != "dense":
+        raise QueryError(
+            f"the card {space.card.name} has no sums: it takes one example at a time",
+            hint="leave --plus and --minus out",
+        )
+    if not any(example.weight > 0 for example, _ in parts):
+        raise QueryError("a query needs at least one part to look for", hint="--minus only pushes away; add an example")
+    total = np.zeros(space.card.dim, dtype=np.float32)
+    for example, rows in parts:
+        total += np.float32(example.weight) * normalise(normalise(rows).mean(axis=0))[0]
+    if float(np.linalg.norm(total)) < FAR_TOO_SMALL:
+        raise QueryError("the parts of this query cancel each other out", hint="change their weights")
+    return normalise(total)
 
 
 def units(space: Space, score: float) -> Mapping[str, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any as AnyType
 
 from lark import Lark, Transformer, Tree
@@ -101,6 +101,7 @@ def _parser() -> Lark:
     return Lark(_GRAMMAR, parser="lalr")
 
 
+@lru_cache(256)
 def parse_filter(text: str) -> Expression:
     """Read a filter. Raises FilterError that points at the place.
 

@@ -5,38 +5,58 @@ A mode is ``(Asked, n) -> list[Ranked]``: at most ``n`` segments a space, best f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from time import perf_counter
 
 import numpy as np
-from numpy.typing import NDArray
 
 from morelike.errors import QueryError
-from morelike.search.embed import Embedder, texts_of
-from morelike.types import Ids, Query, Scores, Space, Within
+from morelike.search.clock import Clock
+from morelike.search.embed import Embedder, Embedding, texts_of
+from morelike.types import Ids, ItemState, Query, Scores, Space, Vectors, Within
 
 __all__ = ["Asked", "Ranked", "hybrid", "keyword", "similar"]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Asked:
     """A query on its way, with what was worked out already: a mode is called again when more segments are needed."""
 
     embedder: Embedder
     spaces: Sequence[Space]
     query: Query
-    within: Within | None
-    vectors: dict[int, NDArray[np.float32]] = field(default_factory=dict)
-    seconds: float = 0.0
-    """What embedding took."""
+    states: Mapping[str, ItemState]
+    """Of the items among the examples, by whole id."""
+    within_of: Callable[[Space], Within | None]
+    clock: Clock = field(default_factory=Clock)
+    embeddings: dict[int, Embedding] = field(default_factory=dict)
+    vectors: dict[int, Vectors] = field(default_factory=dict)
+    near: dict[tuple[int, int], tuple[Ids, Scores]] = field(default_factory=dict)
+    """By space and how many were asked for: the (m, n) nearest segments, where they are known already."""
 
-    def query_vectors(self, space: Space) -> NDArray[np.float32]:
+    def embedding(self, space: Space) -> Embedding:
+        """The examples, decoded; at the encoder or not yet."""
+        if space.id not in self.embeddings:
+            self.embeddings[space.id] = self.embedder.begin(space, self.query, self.states, self.clock)
+        return self.embeddings[space.id]
+
+    def query_vectors(self, space: Space) -> Vectors:
+        """(m, dim); waits for the encoder."""
         if space.id not in self.vectors:
-            began = perf_counter()
-            self.vectors[space.id] = self.embedder.embed(space, self.query)
-            self.seconds += perf_counter() - began
+            self.vectors[space.id] = self.embedding(space).vectors()
         return self.vectors[space.id]
+
+    def nearest(self, space: Space, n: int) -> tuple[Ids, Scores]:
+        """(m, n) ids and scores, as a vector store gives them."""
+        found = self.near.pop((space.id, n), None)
+        if found is None:
+            queries = self.query_vectors(space)
+            with self.clock.stage("vectors"):
+                found = self.embedder.stores.vectors.search(space, queries, n, within=self.within_of(space))
+        return found
+
+    def dense_spaces(self) -> list[Space]:
+        return [space for space in self.spaces if space.card.form != "terms"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +71,12 @@ class Ranked:
 
 def similar(asked: Asked, n: int) -> list[Ranked]:
     """Nearest neighbours in every active space that the examples speak to."""
-    answers = []
-    wordless = all("text" not in space.card.kinds for space in asked.spaces if space.card.form != "terms")
+    spaces = asked.dense_spaces()
+    wordless = all("text" not in space.card.kinds for space in spaces)
     if wordless and any(example.form == "text" for example in asked.query.examples):
         raise QueryError(_why_nothing(asked), hint=_what_instead(asked))
-    for space in asked.spaces:
-        if space.card.form == "terms":
-            continue
-        queries = asked.query_vectors(space)
-        if not len(queries):
-            continue
-        ids, scores = asked.embedder.stores.vectors.search(space, queries, n, within=asked.within)
-        answers.append(_best_of(space, ids, scores, n))
+    spoken_to = [space for space in spaces if len(asked.query_vectors(space))]
+    answers = [_best_of(space, *asked.nearest(space, n), n) for space in spoken_to]
     if not answers:
         raise QueryError(_why_nothing(asked), hint=_what_instead(asked))
     return answers
@@ -79,7 +93,8 @@ def keyword(asked: Asked, n: int) -> list[Ranked]:
         raise QueryError("a keyword search needs words", hint="give them with --text")
     answers = []
     for space in spaces:
-        ids, scores = asked.embedder.stores.terms.search(space, words, n, within=asked.within)
+        with asked.clock.stage("terms"):
+            ids, scores = asked.embedder.stores.terms.search(space, words, n, within=asked.within_of(space))
         answers.append(Ranked(space, ids, scores, len(ids) < n))
     return answers
 

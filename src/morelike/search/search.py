@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
+import numpy as np
+
+from morelike.calibration import Scale
 from morelike.errors import QueryError
+from morelike.lane import EncoderLane
 from morelike.originals import stored_blob
-from morelike.prepare import EncoderLane
 from morelike.protocols import Modality, Rescorer
+from morelike.records import Shown
 from morelike.registry import MODES, RESCORERS
+from morelike.search.clock import Clock
 from morelike.search.embed import Embedder
 from morelike.search.modes import Asked
 from morelike.search.rank import Candidate, candidates
-from morelike.types import WHOLE, Answer, Collection, Hit, Item, Query, SegmentSpec, Space, Within
+from morelike.types import WHOLE, Answer, Collection, Hit, Ids, ItemState, Query, SegmentSpec, Space, Within
 from morelike.wiring import Stores
 
 __all__ = ["Search"]
@@ -24,6 +30,8 @@ LARGEST_PAGE = 10_000
 DEEPEST_PAGE = 1_000_000
 RESCORED = 100
 """How many of the best candidates a rescorer looks at, beyond the page asked for."""
+TOGETHER = 16
+"""How many queries of a list are worked on at a time."""
 FUSED = 1000
 """How many segments a space gives at least where several answer; pages up to there join."""
 
@@ -48,10 +56,26 @@ class Search:
 
     def answer(self, query: Query, *, rescorer: Rescorer | None = None) -> Answer:
         """One page of hits. Raises QueryError, ItemError on an example that cannot be used, NoSuchItem, StoreError."""
+        return self._answer(self._asked(query), rescorer)
+
+    def answers(self, queries: Sequence[Query]) -> list[Answer]:
+        """What ``answer`` would say to each; what can be done for several at once is. Raises as ``answer`` does."""
+        found = []
+        for start in range(0, len(queries), TOGETHER):
+            group = [self._asked(query) for query in queries[start : start + TOGETHER]]
+            self._together([asked for asked in group if asked.query.mode == "similar"])
+            found += [self._answer(asked, None) for asked in group]
+        return found
+
+    def _asked(self, query: Query) -> Asked:
         _check(query)
-        query = self._whole_ids(query)
-        clock = _Clock()
-        asked = Asked(self._embedder, self._spaces, query, self._within(query))
+        clock = Clock()
+        with clock.stage("catalog"):
+            query, states = self._whole_ids(query)
+        return Asked(self._embedder, self._spaces, query, states, self._within(query, clock), clock)
+
+    def _answer(self, asked: Asked, rescorer: Rescorer | None) -> Answer:
+        query, clock = asked.query, asked.clock
         mode = MODES.load(query.mode)
         needed = query.offset + query.k + 1
         if rescorer is not None:
@@ -59,55 +83,98 @@ class Search:
         found = self._enough(mode, asked, needed)
         if not found and asked.vectors:
             self._embedder.check_vectors(self._spaces)
-        clock.stop("vectors", of_which={"embed": asked.seconds})
+        scale = Scale(self._stores, self._spaces, query)
+        nothing_similar = bool(found) and scale.nothing_similar(found[0].segment.kind, found[0].unit, found[0].score)
         if rescorer is not None:
-            found = self._rescored(rescorer, query, found[:needed])
+            with clock.stage("rescore"):
+                found = self._rescored(rescorer, query, found[:needed])
         if query.threshold is not None:
             found = [candidate for candidate in found if candidate.score >= query.threshold]
-        page = found[query.offset : query.offset + query.k]
-        hits = self._hits(page)
-        clock.stop("catalog")
+        with clock.stage("catalog"):
+            hits = self._hits(found[query.offset : query.offset + query.k], scale)
         more = len(found) > query.offset + query.k
-        return Answer(hits, more, clock.seconds if query.explain else {})
+        return Answer(hits, more, clock.seconds if query.explain else {}, nothing_similar)
 
-    def _whole_ids(self, query: Query) -> Query:
-        """Item ids may be given by a prefix; from here on they are whole."""
+    def _together(self, group: Sequence[Asked]) -> None:
+        """Their examples through the encoder together, and their vectors through the index together."""
+        if len(group) < 2:
+            return
+        for space in group[0].dense_spaces():
+            waiting = [asked.embedding(space) for asked in group]  # decoded, all of them, before the first is sent
+            for embedding in waiting:
+                embedding.ask()
+            alike: defaultdict[tuple[int, str], list[Asked]] = defaultdict(list)
+            for asked in group:
+                if len(asked.query_vectors(space)):
+                    alike[self._first_n(asked), repr(asked.query.filter)].append(asked)
+            for (n, _), some in alike.items():
+                self._nearest_together(space, n, some)
+
+    def _nearest_together(self, space: Space, n: int, group: Sequence[Asked]) -> None:
+        """One search of the index for queries with the same filter; each is charged its share of the time."""
+        vectors = [asked.query_vectors(space) for asked in group]
+        began = perf_counter()
+        ids, scores = self._stores.vectors.search(space, np.concatenate(vectors), n, within=group[0].within_of(space))
+        share = (perf_counter() - began) / len(group)
+        start = 0
+        for asked, rows in zip(group, vectors, strict=True):
+            asked.near[space.id, n] = ids[start : start + len(rows)], scores[start : start + len(rows)]
+            asked.clock.add("vectors", share)
+            start += len(rows)
+
+    def _whole_ids(self, query: Query) -> tuple[Query, dict[str, ItemState]]:
+        """Item ids may be given by a prefix; from here on they are whole. Also those items' states."""
+        asked = [example.content for example in query.examples if example.form == "item"]
+        if not asked:
+            return query, {}
+        states = self._stores.catalog.known(self._collection, asked)
+        whole = dict(zip(states, states, strict=True))
+        for item_id in asked:
+            if item_id not in whole:
+                item = self._stores.catalog.item(self._collection, item_id)
+                whole[item_id], states[item.id] = item.id, item.state
         examples = tuple(
-            replace(example, content=self._stores.catalog.item(self._collection, example.content).id)
-            if example.form == "item"
-            else example
+            replace(example, content=whole[example.content]) if example.form == "item" else example
             for example in query.examples
         )
-        return replace(query, examples=examples)
+        return replace(query, examples=examples), states
 
-    def _within(self, query: Query) -> Within | None:
+    def _within(self, query: Query, clock: Clock) -> Callable[[Space], Within | None]:
+        """What the filter leaves in a space, asked of the catalog when somebody wants to know."""
         expression = query.filter
         if expression is None:
-            return None
-        kinds = sorted({"text" if space.card.form == "terms" else space.kind for space in self._spaces})
+            return lambda _: None
         catalog, collection = self._stores.catalog, self._collection
 
-        def ids() -> Any:
-            import numpy as np
+        def within(space: Space) -> Within:
+            kind = "text" if space.card.form == "terms" else space.kind
 
-            found = [catalog.segment_ids(collection, kind, filter=expression) for kind in kinds]
-            return found[0] if len(found) == 1 else np.unique(np.concatenate(found))
+            def ids() -> Ids:
+                with clock.stage("filter"):
+                    return catalog.segment_ids(collection, kind, filter=expression)
 
-        return Within(expression, ids)
+            return Within(expression, ids)
+
+        return within
 
     def _enough(self, mode: Callable[..., Any], asked: Asked, needed: int) -> list[Candidate]:
         """Ask for more segments until there are ``needed`` items or no more segments: items may have many."""
-        examples = asked.query.examples
-        without = {example.content for example in examples if example.form == "item"}
-        n = needed + len(without)
-        if len(asked.spaces) > 1:  # ranks are fused: how deep one looks must not change from page to page
-            n = max(n, FUSED)
+        without = asked.states.keys()
+        n = self._first_n(asked, needed)
         while True:
             answers = mode(asked, n)
-            found = candidates(self._stores.catalog, self._collection, answers, without)
+            with asked.clock.stage("catalog"):
+                found = candidates(self._stores.catalog, self._collection, answers, without)
             if len(found) >= needed or all(answer.all for answer in answers):
                 return found
             n *= 2
+
+    def _first_n(self, asked: Asked, needed: int = 0) -> int:
+        """How many segments to ask a space for at first; ``needed`` items, or those of the page and one more."""
+        n = (needed or asked.query.offset + asked.query.k + 1) + len(asked.states)
+        if len(asked.spaces) > 1:  # ranks are fused: how deep one looks must not change from page to page
+            n = max(n, FUSED)
+        return n
 
     def _rescored(self, rescorer: Rescorer, query: Query, found: list[Candidate]) -> list[Candidate]:
         """The candidates again, by their exact score in the field's unit."""
@@ -130,12 +197,12 @@ class Search:
             rescored.append(replace(candidate, score=score, unit={**candidate.unit, rescorer.unit: score}, why=why))
         return sorted(rescored, key=lambda candidate: (-candidate.score, candidate.segment.item_id))
 
-    def _hits(self, page: Sequence[Candidate]) -> tuple[Hit, ...]:
-        items = self._stores.catalog.get_items(self._collection, [candidate.segment.item_id for candidate in page])
+    def _hits(self, page: Sequence[Candidate], scale: Scale) -> tuple[Hit, ...]:
+        shown = self._stores.catalog.shown(self._collection, [candidate.segment.item_id for candidate in page])
         return tuple(
             Hit(
                 item=candidate.segment.item_id,
-                source=item.sources[0].uri if item.sources else "",
+                source=item.uris[0] if item.uris else "",
                 score=candidate.score,
                 unit=candidate.unit,
                 span=candidate.segment.span,
@@ -143,21 +210,20 @@ class Search:
                 kind=candidate.segment.kind,
                 segment=candidate.segment.id,
                 why=candidate.why,
+                percentile=scale.percentile(candidate.segment.kind, candidate.unit, candidate.score),
             )
             for candidate in page
-            if (item := items.get(candidate.segment.item_id)) is not None
+            if (item := shown.get(candidate.segment.item_id)) is not None
         )
 
 
-def metadata_of(item: Item) -> dict[str, Any]:
+def metadata_of(item: Shown) -> dict[str, Any]:
     """What a hit shows of its item: what the content says, then the first source's own metadata, then tags."""
-    metadata = dict(item.info)
-    if item.sources:
-        metadata.update(item.sources[0].metadata)
+    metadata = {**item.info, **item.metadata}
     if item.tags:
         metadata["tags"] = list(item.tags)
-    if len(item.sources) > 1:
-        metadata["other_sources"] = [source.uri for source in item.sources[1:]]
+    if len(item.uris) > 1:
+        metadata["other_sources"] = list(item.uris[1:])
     return metadata
 
 
@@ -182,19 +248,3 @@ def _check(query: Query) -> None:
             raise QueryError(
                 f"the crop {crop} is no part of a picture", hint="left,top,right,bottom as fractions, 0 to 1"
             )
-
-
-class _Clock:
-    """Seconds a stage."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._since = perf_counter()
-
-    def stop(self, stage: str, of_which: Mapping[str, float] | None = None) -> None:
-        """``of_which``: stages that ran inside this one, told apart from it."""
-        now = perf_counter()
-        inside = dict(of_which or {})
-        self.seconds.update(inside)
-        self.seconds[stage] = now - self._since - sum(inside.values())
-        self._since = now

@@ -2,6 +2,7 @@
 
 SQLite notes it by triggers: whoever writes, and in whatever way, nothing is missed. A revision always leaves one row,
 so a reader sees what was forgotten since, or never noted (as on a database without triggers), and asks for everything.
+Of an item with very many segments only that is noted, so that the table stays small.
 """
 
 from __future__ import annotations
@@ -12,25 +13,31 @@ from morelike.stores.catalog.schema import changes
 
 __all__ = ["REVISIONS_KEPT", "install", "noted", "remove", "touched"]
 
-REVISIONS_KEPT = 1000
+REVISIONS_KEPT = 200
 """As the first trigger says."""
+SEGMENTS_NOTED = 64
+"""How many of one item, as the others say; one more, and the revision asks for everything."""
 _MOST = 20_000
 """Where more was touched, everything is asked anew."""
 _NOTHING = -1
 """The segment id of the row that each revision leaves."""
+_TOO_MUCH = -2
+"""That of a revision which touched an item with more segments than are noted."""
 
 _TRIGGERS = {
     "changes_revision": """AFTER UPDATE OF revision ON collections BEGIN
         INSERT OR IGNORE INTO changes (collection_id, revision, segment_id) VALUES (NEW.id, NEW.revision, -1);
-        DELETE FROM changes WHERE collection_id = NEW.id AND revision <= NEW.revision - 1000;
+        DELETE FROM changes WHERE collection_id = NEW.id AND revision <= NEW.revision - 200;
         END""",
     "changes_segment_new": """AFTER INSERT ON segments BEGIN
         INSERT OR IGNORE INTO changes (collection_id, revision, segment_id)
-        SELECT id, revision, NEW.segment_id FROM collections WHERE id = NEW.collection_id;
+        SELECT id, revision, CASE WHEN NEW.ordinal < 64 THEN NEW.segment_id ELSE -2 END
+        FROM collections WHERE id = NEW.collection_id;
         END""",
     "changes_segment_gone": """AFTER DELETE ON segments BEGIN
         INSERT OR IGNORE INTO changes (collection_id, revision, segment_id)
-        SELECT id, revision, OLD.segment_id FROM collections WHERE id = OLD.collection_id;
+        SELECT id, revision, CASE WHEN OLD.ordinal < 64 THEN OLD.segment_id ELSE -2 END
+        FROM collections WHERE id = OLD.collection_id;
         END""",
     "changes_segment": """AFTER UPDATE ON segments BEGIN
         INSERT OR IGNORE INTO changes (collection_id, revision, segment_id)
@@ -40,8 +47,9 @@ _TRIGGERS = {
     **{
         f"changes_{name}": f"""AFTER {when} BEGIN
         INSERT OR IGNORE INTO changes (collection_id, revision, segment_id)
-        SELECT c.id, c.revision, s.segment_id FROM segments AS s JOIN collections AS c ON c.id = s.collection_id
-        WHERE s.item IN ({which});
+        SELECT c.id, c.revision, CASE WHEN s.ordinal < 64 THEN s.segment_id ELSE -2 END
+        FROM segments AS s JOIN collections AS c ON c.id = s.collection_id
+        WHERE s.item IN ({which}) AND s.ordinal <= 64;
         END"""  # noqa: S608 # the words stand right below
         for name, when, which in (
             ("item", "UPDATE ON items", "NEW.number"),
@@ -91,5 +99,5 @@ def touched(connection: Connection, collection_id: int, since: int, until: int) 
     rows = connection.execute(_SINCE, {"collection": collection_id, "since": since}).all()
     if len({revision for revision, _ in rows}) != until - since or len(rows) >= _MOST + REVISIONS_KEPT:
         return None
-    found = {segment_id for _, segment_id in rows if segment_id != _NOTHING}
-    return sorted(found) if len(found) <= _MOST else None
+    found = {segment_id for _, segment_id in rows} - {_NOTHING}
+    return None if _TOO_MUCH in found or len(found) > _MOST else sorted(found)

@@ -7,13 +7,14 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, not_, select, update
+from sqlalchemy import Connection, Row, and_, delete, func, insert, not_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from morelike.errors import CollectionExists, NoSuchCollection, UsageError
-from morelike.stores.catalog import schema
+from morelike.stores.catalog import schema, statements
 from morelike.stores.catalog.blobs import unneeded
-from morelike.stores.catalog.connections import Connected, now
+from morelike.stores.catalog.connections import now
+from morelike.stores.catalog.quick import QuickRows
 from morelike.types import Card, Collection, Kind, Metadata, Space
 
 __all__ = ["CollectionRows"]
@@ -23,7 +24,7 @@ _collections = schema.collections
 _spaces = schema.spaces
 
 
-class CollectionRows(Connected):
+class CollectionRows(QuickRows):
     """``CatalogCollections``."""
 
     def create_collection(self, name: str, modality: str, options: Metadata) -> Collection:
@@ -40,13 +41,14 @@ class CollectionRows(Connected):
                 raise CollectionExists(
                     f"there is a collection {name!r} already", hint="use it as it is, or choose another name"
                 ) from error
-            return _collection(connection.execute(_named(name)).one())
+            return _collection(connection.execute(select(_collections).where(_collections.c.name == name)).one())
 
     def collection(self, name: str) -> Collection:
+        with self._asking() as ask:
+            found = ask(statements.COLLECTIONS, some=[name])
+        if found:
+            return Collection(*found[0])
         with self._reading() as connection:
-            row = connection.execute(_named(name)).one_or_none()
-            if row is not None:
-                return _collection(row)
             names = connection.scalars(select(_collections.c.name).order_by(_collections.c.name)).all()
         raise NoSuchCollection(f"there is no collection {name!r}", hint=_nearest(name, names))
 
@@ -124,10 +126,6 @@ def _activate(connection: Connection, collection_id: int, kind: Kind, space_id: 
         raise UsageError(f"the space {space_id} was dropped")
     rivals = and_(_spaces.c.collection_id == collection_id, _spaces.c.kind == kind)
     connection.execute(update(_spaces).where(rivals).values(active=_spaces.c.id == space_id))
-
-
-def _named(name: str) -> Select[Any]:
-    return select(_collections).where(_collections.c.name == name)
 
 
 def _nearest(name: str, names: Sequence[str]) -> str:

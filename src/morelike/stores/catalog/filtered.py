@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import ColumnElement, Connection, Select, not_, select, true
 
-from morelike.errors import FilterError, NoSuchCollection
+from morelike.errors import FilterError
 from morelike.expressions import Expression
 from morelike.stores.catalog import changes, statements
 from morelike.stores.catalog.collections import CollectionRows
@@ -63,14 +63,17 @@ class FilteredRows(CollectionRows):
         """
         question = _Question(collection, kind, filter)
         key = question.key
+        with self._answers_lock:
+            kept = self._answers.get(key)
+            if kept is not None:
+                self._answers.move_to_end(key)
+        if kept is not None:
+            with self._asking() as ask:
+                found = ask(statements.REVISION, collection.id)
+            if found and kept.revision >= found[0][0]:
+                return kept.ids
         with self._reading() as connection:
             revision = self._revision(connection, collection)
-            with self._answers_lock:
-                kept = self._answers.get(key)
-                if kept is not None:
-                    self._answers.move_to_end(key)
-                    if kept.revision >= revision:
-                        return kept.ids
             ids = None if kept is None else self._mended(connection, kept, revision, question)
             if ids is None:
                 ids = _sorted(connection, self._left(question))
@@ -84,12 +87,6 @@ class FilteredRows(CollectionRows):
             held = sum(kept.ids.nbytes for kept in self._answers.values())
             while len(self._answers) > 1 and (len(self._answers) > _KEPT or held > _KEPT_BYTES):
                 held -= self._answers.popitem(last=False)[1].ids.nbytes
-
-    def _revision(self, connection: Connection, collection: Collection) -> int:
-        found: int | None = connection.execute(statements.REVISION, {"collection": collection.id}).scalar_one_or_none()
-        if found is None:
-            raise NoSuchCollection(f"the collection {collection.name!r} was dropped")
-        return found
 
     def _mended(self, connection: Connection, kept: _Answer, revision: int, question: _Question) -> Ids | None:
         """An earlier answer with what was touched since asked anew; None where that is not known, or is too much."""

@@ -10,22 +10,24 @@ from sqlalchemy import Connection, bindparam, case, delete, exists, insert, not_
 
 from morelike import faults
 from morelike.errors import UsageError
-from morelike.stores.catalog.connections import Connected, chunks, now
+from morelike.stores.catalog import statements
+from morelike.stores.catalog.connections import chunks, now
 from morelike.stores.catalog.item_rows import bounded, numbers_of, rejection_of, source_of, source_values
+from morelike.stores.catalog.quick import QuickRows
 from morelike.stores.catalog.schema import TAG_LENGTH, asides, item_tags, items, key_of, ledger, segments, sources
 from morelike.types import Claim, Collection, Finished, ItemState, Rejection, Source
 
 __all__ = ["IngestRows", "add_tags", "check_tags", "left_alone"]
 
 
-class IngestRows(Connected):
+class IngestRows(QuickRows):
     """The first half of ``CatalogIngest``."""
 
     def known(self, collection: Collection, item_ids: Sequence[str]) -> dict[str, ItemState]:
         """An item that is being deleted is not known: a claim takes it up again as new."""
-        with self._reading() as connection:
-            found = numbers_of(connection, collection.id, item_ids)
-        return {item_id: row.state for item_id, row in found.items() if row.state != "deleting"}
+        with self._asking() as ask:
+            rows = [row for some in chunks(list(item_ids)) for row in ask(statements.STATES, collection.id, some)]
+        return {item_id: state for item_id, state in rows if state != "deleting"}
 
     def known_sources(self, collection: Collection, uris: Sequence[str]) -> dict[str, tuple[Source, str, ItemState]]:
         found: dict[str, tuple[Source, str, ItemState]] = {}
@@ -94,6 +96,7 @@ class IngestRows(Connected):
                 row.number for row in numbers_of(connection, collection.id, named).values() if row.state == "pending"
             ]
             for some in chunks(pending):
+                connection.execute(delete(segments).where(segments.c.item.in_(some)))  # of an earlier, better time
                 connection.execute(
                     update(items).where(items.c.number.in_(some)).values(state="rejected", updated_at=at)
                 )

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row
 from morelike.records import Shown
 from morelike.stores.catalog import statements
 from morelike.stores.catalog.connections import chunks
+from morelike.stores.catalog.quick import Ask
 from morelike.stores.catalog.schema import key_of
 from morelike.types import WHOLE, ContentDigest, Item, Rejection, Segment, Source, Span
 
@@ -91,7 +92,7 @@ def items_of(connection: Connection, rows: Sequence[Row[Any]]) -> list[Item]:
     for some in chunks([row.number for row in rows]):
         for row in connection.execute(statements.SOURCES, {"some": some}):
             found_sources[row.item].append(source_of(row))
-        for number, tag in connection.execute(statements.TAGS, {"some": some}):
+        for number, tag in connection.execute(statements.TAGS.statement, {"some": some}):
             found_tags[number].append(tag)
     return [
         Item(
@@ -110,11 +111,10 @@ def items_of(connection: Connection, rows: Sequence[Row[Any]]) -> list[Item]:
     ]
 
 
-def shown_of(connection: Connection, collection_id: int, item_ids: Sequence[str]) -> dict[str, Shown]:
+def shown_of(ask: Ask, collection_id: int, item_ids: Sequence[str]) -> dict[str, Shown]:
     """Those of up to a chunk of items that are ready, with two statements."""
     found: dict[int, tuple[str, Any, list[str], Any]] = {}
-    rows = connection.execute(statements.SHOWN, {"collection": collection_id, "some": item_ids})
-    for number, state, item_id, info, uri, said in rows:
+    for number, state, item_id, info, uri, said in ask(statements.SHOWN, collection_id, item_ids):
         if state != "ready":  # asked in the statement, it would lead a planner astray: through all that are ready
             continue
         _, _, uris, _ = found.setdefault(number, (item_id, info, [], said or {}))
@@ -122,7 +122,7 @@ def shown_of(connection: Connection, collection_id: int, item_ids: Sequence[str]
             uris.append(uri)
     tags: defaultdict[int, list[str]] = defaultdict(list)
     if found:
-        for number, tag in connection.execute(statements.TAGS, {"some": list(found)}):
+        for number, tag in ask(statements.TAGS, some=list(found)):
             tags[number].append(tag)
     return {
         item_id: Shown(info, tuple(uris), said, tuple(tags.get(number, ())))

@@ -36,11 +36,12 @@ class ReadingRows(FilteredRows):
         """Kept for as long as a collection's revision stays: every search asks."""
         if collection is None:
             return super().spaces()
-        with self._reading() as connection:
-            revision = connection.execute(statements.REVISION, {"collection": collection.id}).scalar_one_or_none()
+        with self._asking() as ask:
+            found = ask(statements.REVISION, collection.id)
         kept = self._spaces.get(collection.id)
-        if revision is None or kept is None or kept[0] != revision:
-            kept = revision or 0, super().spaces(collection)  # read after the revision: newer at the worst, never older
+        if not found or kept is None or kept[0] != found[0][0]:
+            # read after the revision: newer at the worst, never older
+            kept = found[0][0] if found else 0, super().spaces(collection)
             self._spaces[collection.id] = kept
         return list(kept[1])
 
@@ -83,11 +84,13 @@ class ReadingRows(FilteredRows):
         return {item_id: found[item_id] for item_id in item_ids if item_id in found}
 
     def shown(self, collection: Collection, item_ids: Sequence[str]) -> dict[str, Shown]:
-        if not item_ids:
-            return {}
-        with self._reading() as connection:
-            parts = [shown_of(connection, collection.id, some) for some in chunks(item_ids)]
-        return {item_id: shown for part in parts for item_id, shown in part.items()}
+        """In the order asked for."""
+        found: dict[str, Shown] = {}
+        if item_ids:
+            with self._asking() as ask:
+                for some in chunks(item_ids):
+                    found.update(shown_of(ask, collection.id, some))
+        return {item_id: found[item_id] for item_id in item_ids if item_id in found}
 
     def count(
         self, collection: Collection, *, filter: Expression | None = None, state: ItemState | None = "ready"
@@ -114,19 +117,19 @@ class ReadingRows(FilteredRows):
         """In the order asked for."""
         wanted = segment_ids.tolist()
         found: dict[int, Segment] = {}
-        with self._reading() as connection:
+        with self._asking() as ask:
             for some in chunks(wanted):
-                rows = connection.execute(statements.SEGMENTS, {"collection": collection.id, "some": some})
-                found.update({row[0]: segment_of(row) for row in rows})
+                found.update({row[0]: segment_of(row) for row in ask(statements.SEGMENTS, collection.id, some)})
         return {segment_id: found[segment_id] for segment_id in wanted if segment_id in found}
 
     def segments_of(self, collection: Collection, item_ids: Sequence[str]) -> dict[str, list[Segment]]:
         """By ordinal, of items in any state: a deletion has to know them."""
         found: dict[str, list[Segment]] = {}
-        with self._reading() as connection:
+        with self._asking() as ask:
             for some in chunks(item_ids):
-                for row in connection.execute(statements.SEGMENTS_OF, {"collection": collection.id, "some": some}):
-                    found.setdefault(row.item_id, []).append(segment_of(row))
+                for row in ask(statements.SEGMENTS_OF, collection.id, some):
+                    segment = segment_of(row)
+                    found.setdefault(segment.item_id, []).append(segment)
         return found
 
     def _chosen(

@@ -1,6 +1,6 @@
 """The statements that every search makes, built once: building one takes longer than running it.
 
-``collection`` and ``some`` are bound at each execution; ``some`` is a list.
+``collection`` and ``some``, a list, are bound at each execution.
 """
 
 from __future__ import annotations
@@ -9,9 +9,22 @@ from typing import Any
 
 from sqlalchemy import BindParameter, bindparam, select
 
+from morelike.stores.catalog.quick import Quick
 from morelike.stores.catalog.schema import collections, item_tags, items, segments, sources
 
-__all__ = ["ITEMS", "NUMBERS", "REVISION", "SEGMENTS", "SEGMENTS_OF", "SHOWN", "SOME", "SOURCES", "TAGS"]
+__all__ = [
+    "COLLECTIONS",
+    "ITEMS",
+    "NUMBERS",
+    "REVISION",
+    "SEGMENTS",
+    "SEGMENTS_OF",
+    "SHOWN",
+    "SOME",
+    "SOURCES",
+    "STATES",
+    "TAGS",
+]
 
 _collection: BindParameter[int] = bindparam("collection")
 SOME: BindParameter[Any] = bindparam("some", expanding=True)
@@ -26,16 +39,23 @@ _segment = (
     items.c.item_id,
 )
 
-REVISION = select(collections.c.revision).where(collections.c.id == _collection)
+COLLECTIONS = Quick(
+    select(
+        collections.c.id, collections.c.name, collections.c.modality, collections.c.options, collections.c.created_at
+    ).where(collections.c.name.in_(SOME))
+)
+"""By their names."""
 
-SEGMENTS = (
+REVISION = Quick(select(collections.c.revision).where(collections.c.id == _collection))
+
+SEGMENTS = Quick(
     select(*_segment)
     .join(items, items.c.number == segments.c.item)
     .where(segments.c.collection_id == _collection, segments.c.segment_id.in_(SOME), items.c.state == "ready")
 )
 """Segments by their ids, of ready items only."""
 
-SEGMENTS_OF = (
+SEGMENTS_OF = Quick(
     select(*_segment)
     .join(items, items.c.number == segments.c.item)
     .where(items.c.collection_id == _collection, items.c.item_id.in_(SOME))
@@ -47,7 +67,7 @@ NUMBERS = select(items.c.item_id, items.c.number, items.c.state, items.c.blake3,
     items.c.collection_id == _collection, items.c.item_id.in_(SOME)
 )
 
-SHOWN = (
+SHOWN = Quick(
     select(items.c.number, items.c.state, items.c.item_id, items.c.info, sources.c.uri, sources.c.metadata)
     .outerjoin(sources, sources.c.item == items.c.number)
     .where(items.c.collection_id == _collection, items.c.item_id.in_(SOME))
@@ -75,4 +95,9 @@ SOURCES = (
 )
 """By the numbers of their items."""
 
-TAGS = select(item_tags.c.item, item_tags.c.tag).where(item_tags.c.item.in_(SOME)).order_by(item_tags.c.tag)
+STATES = Quick(
+    select(items.c.item_id, items.c.state).where(items.c.collection_id == _collection, items.c.item_id.in_(SOME))
+)
+
+TAGS = Quick(select(item_tags.c.item, item_tags.c.tag).where(item_tags.c.item.in_(SOME)).order_by(item_tags.c.tag))
+"""By the numbers of their items."""
