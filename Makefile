@@ -5,20 +5,22 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 DATA ?=
+PORT ?=
 export VENV DATA
 PYTEST ?=
 
 help: ## Say what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 8
 
-demo: ## Build a small library and search it; DATA=folder takes your pictures, DEMO_ONCE=1 does one search only
+demo: ## Build a small library, search it, serve its page on http://127.0.0.1:8000; DATA=folder takes your pictures, PORT=n another port, DEMO_ONCE=1 does one search only
 	@scripts/install base-demo
-	@$(BIN)/morelike demo $(if $(DATA),"$$DATA") $(if $(filter 1,$(DEMO_ONCE)),--once)
+	@$(BIN)/morelike demo $(if $(DATA),"$$DATA") $(if $(PORT),--port $(PORT)) $(if $(filter 1,$(DEMO_ONCE)),--once)
 
 setup: ## Make .venv with all that the tests need
 	@scripts/install dev
 
 test: setup ## Run all tests; PYTEST="-k words" passes options on
+	@scripts/chromium >/dev/null
 	@$(BIN)/pytest -n $(or $(WORKERS),logical) $(PYTEST)
 
 check: setup ## Style, types, floors

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from morelike import demo
@@ -79,10 +82,31 @@ def test_demo_once(few: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert max(map(len, printed[0].splitlines())) <= 80
 
 
+def test_demo_serves_its_page(few: Path) -> None:
+    """After the searches the page is served, at the address that is said, until it is told to stop."""
+    driver = (
+        "import sys; from morelike import demo;"
+        "demo.PHOTOGRAPHS = ('chelsea.png', 'coffee.png', 'motorcycle_left.png');"
+        "from morelike.cli.run import run; sys.exit(run(['demo', '--port', '0']))"
+    )
+    command = [sys.executable, "-c", driver]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            line = next(line for line in process.stdout if line.startswith("http://127.0.0.1:"))
+            page = httpx.get(line.split()[0], headers={"Accept": "text/html"}).text
+        finally:
+            process.terminate()
+            process.communicate(timeout=60)
+
+    assert "photographs" in page
+    assert process.returncode == 0
+
+
 def test_demo_of_ones_own_pictures(few: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With a folder the demo takes that, in place, and says what to try next."""
     made, _ = demo.make_pictures(few / "own")
-    assert run(["demo", str(made / "coffee")]) == 0
+    assert run(["demo", str(made / "coffee"), "--no-serve"]) == 0
     out = capsys.readouterr().out
 
     assert "5 pictures in the collection pictures" in out

@@ -169,7 +169,7 @@ class Embedder:
 
     def _stored(self, space: Space, item_id: str, state: ItemState) -> Vectors:
         """What ``add`` made of the item."""
-        if state != "ready":
+        if state not in {"ready", "duplicate"}:  # what is set aside keeps its vectors
             words = "not searchable yet" if state == "pending" else state
             raise QueryError(f"the item {item_id[:12]} is {words}", hint="add it again with --retry, or give a file")
         segments = self.stores.catalog.segments_of(self.collection, [item_id]).get(item_id, [])

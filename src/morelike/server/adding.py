@@ -1,0 +1,98 @@
+"""What comes in over HTTP: uploads, and sources that the server reaches itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import blake3
+from starlette.datastructures import UploadFile
+
+from morelike.collection import OpenCollection
+from morelike.server.bodies import blob_of, name_of
+from morelike.server.errors import Refused
+from morelike.settings import Settings
+from morelike.sources import open_source
+from morelike.sources.opening import check_allowed, local_path
+from morelike.sources.urls import UrlBlobs, is_url
+from morelike.types import Blob, Rejection
+
+__all__ = ["add_uploads", "check_sources", "upload_blobs"]
+
+_CHUNK = 1024**2
+
+
+def upload_blobs(files: Sequence[UploadFile]) -> list[Blob]:
+    """Uploads as blobs, good as long as their form is.
+
+    Content is part of the uri: two cameras' IMG_0001.jpg are two sources, and the second does not replace the first.
+    """
+    return [blob_of(file, f"upload:{_digest(file)[:16]}/{name_of(file)}") for file in files]
+
+
+def add_uploads(
+    opened: OpenCollection, files: Sequence[UploadFile], *, tags: Sequence[str], metadata: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Add them, and say of each what became of it; returns when all of it is durable. Raises StoreError."""
+    if not files:
+        raise Refused(422, "no file was sent", hint="send one or more multipart parts named `files`")
+    blobs = upload_blobs(files)
+    before = opened.known([_digest(file) for file in files])
+    report = opened.add(*blobs, tags=tags, metadata=metadata, retry=True)
+    there = opened.found_at([blob.uri for blob in blobs])
+    rejections = {rejection.uri: rejection for rejection in report.rejections}
+    seen = {item_id for item_id, state in before.items() if state in ("ready", "duplicate")}
+    shapes = []
+    for blob in blobs:
+        item_id, state = there.get(blob.uri, ("", "rejected"))
+        shapes.append(_shape(blob, item_id, state, rejections.get(blob.uri), known=item_id in seen))
+        seen.add(item_id)
+    tally = {name: sum(shape["state"] == name for shape in shapes) for name in ("added", "same", "rejected")}
+    return {"collection": opened.name, **tally, "files": shapes, "seconds": round(report.seconds, 4)}
+
+
+def _shape(blob: Blob, item_id: str, state: str, rejection: Rejection | None, *, known: bool) -> dict[str, Any]:
+    if rejection is None and state in ("ready", "duplicate"):
+        return {"name": blob.name, "state": "same" if known else "added", "item": item_id, "stage": "", "reason": ""}
+    stage, reason = (rejection.stage, rejection.reason) if rejection else ("item", f"the item is {state}")
+    return {"name": blob.name, "state": "rejected", "item": item_id, "stage": stage, "reason": reason}
+
+
+def check_sources(sources: Sequence[str], exclude: Sequence[str], settings: Settings) -> None:
+    """Refuse at once what a job could not use or must not reach.
+
+    Raises Refused: 422 on what is no place at all, 403 on one outside the allowed folders; SourceError on one that is
+    not there.
+    """
+    roots = settings.allow_roots or ()
+    confined = settings.model_copy(update={"allow_roots": roots})
+    for source in sources:
+        if is_url(source):
+            UrlBlobs(confined).check(source)
+            continue
+        _check_place(source, roots)
+        open_source(source, confined, exclude)
+
+
+def _check_place(source: str, roots: tuple[Path, ...]) -> None:
+    hint = (
+        f"folders that may be added from: {', '.join(map(str, roots))}"
+        if roots
+        else "start the server with --allow-root DIR to add from its folders; http and https addresses always work"
+    )
+    if not Path(source).is_absolute() or "\0" in source:
+        raise Refused(422, f"{source[:200]!r} is neither an http address nor an absolute path", hint=hint)
+    try:
+        check_allowed(local_path(source), roots)
+    except Exception as error:
+        raise Refused(403, f"the server may not read {source[:200]!r}", hint=hint) from error
+
+
+def _digest(file: UploadFile) -> str:
+    file.file.seek(0)
+    digest = blake3.blake3()
+    while data := file.file.read(_CHUNK):
+        digest.update(data)
+    file.file.seek(0)
+    return digest.hexdigest()

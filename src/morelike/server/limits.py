@@ -1,0 +1,111 @@
+"""How much one request may send, and how much work may wait."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, ParamSpec, TypeVar
+
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from morelike.errors import TooBusy
+from morelike.server.errors import problem, response_of
+
+__all__ = ["BodyLimit", "Gate"]
+
+LARGEST_JSON: Final = 1024**2
+BODY_SECONDS: Final = 30.0
+"""The longest silence inside a body."""
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Gate:
+    """Threads of its own for one kind of work, and a bounded queue before them. Used from one event loop."""
+
+    def __init__(self, name: str, at_once: int, waiting: int) -> None:
+        self.name = name
+        self.at_once = at_once
+        self._most = at_once + waiting
+        self._inside = 0
+        self._pool = ThreadPoolExecutor(at_once, thread_name_prefix=name)
+
+    @property
+    def running(self) -> int:
+        return min(self._inside, self.at_once)
+
+    @property
+    def waiting(self) -> int:
+        return max(self._inside - self.at_once, 0)
+
+    async def run(self, work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        """What ``work`` gives, done in a thread. Raises TooBusy at once where the queue is full."""
+        if self._inside >= self._most:
+            raise TooBusy(f"{self._inside} {self.name} are under way or waiting already", hint="try again in a moment")
+        self._inside += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._pool, lambda: work(*arguments, **named))
+        finally:
+            self._inside -= 1
+
+    def close(self) -> None:
+        """What has not begun is dropped."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+class BodyLimit:
+    """ASGI middleware: refuses a body that is too large by what it announces, or as it arrives."""
+
+    def __init__(self, app: ASGIApp, *, largest: int) -> None:
+        self._app = app
+        self._largest = largest
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        announced, form = b"", False
+        for name, value in scope["headers"]:
+            if name == b"content-length":
+                announced = value
+            elif name == b"content-type":
+                form = value[:10].lower() == b"multipart/"
+        largest = self._largest if form else min(LARGEST_JSON, self._largest)
+        if announced.isdigit() and int(announced[:20]) > largest:
+            document = problem(413, f"the request has {int(announced[:20])} bytes", hint=_hint(largest, form=form))
+            request_id = str(scope.get("morelike.request_id", ""))
+            # what is left of the body is not read: the connection cannot be used again
+            await response_of(document, request_id=request_id, headers={"Connection": "close"})(scope, receive, send)
+            return
+        arrived = 0
+
+        whole = False
+
+        async def counted() -> Message:
+            nonlocal arrived, whole
+            if whole:  # what comes now is only that the client has gone
+                return await receive()
+            try:
+                async with asyncio.timeout(BODY_SECONDS):
+                    message = await receive()
+            except TimeoutError:
+                sentence = f"nothing more of the body came within {BODY_SECONDS:g} s"
+                raise HTTPException(408, sentence, headers={"Connection": "close"}) from None
+            whole = not message.get("more_body", False)
+            arrived += len(message.get("body", b""))
+            if arrived > largest:
+                raise HTTPException(413, _hint(largest, form=form), headers={"Connection": "close"})
+            return message
+
+        await self._app(scope, counted, send)
+
+
+def _hint(largest: int, *, form: bool) -> str:
+    return f"at most {largest} bytes" + (
+        "; send fewer files at a time, or raise MORELIKE_MAX_UPLOAD_BYTES"
+        if form
+        else " of JSON; files go as multipart"
+    )

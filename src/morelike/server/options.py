@@ -1,0 +1,47 @@
+"""How one server is run, beside the settings of its library."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Literal
+
+from morelike.jobs import LEASE
+
+__all__ = ["LogFormat", "ServerOptions", "is_loopback"]
+
+LogFormat = Literal["json", "text"]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """What ``morelike serve`` was told. ``port`` 0 means any free one.
+
+    ``job_workers`` is how many jobs are done at a time; 0 leaves them to another process. ``allow_roots`` is filled in
+    from the library's setting of that name, which is what counts. ``job_lease``: seconds after which another process
+    takes up a job of this one, should it fall silent.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    job_workers: int = 1
+    log_format: LogFormat = "json"
+    allow_roots: tuple[Path, ...] = ()
+    job_lease: float = LEASE
+
+    @property
+    def local(self) -> bool:
+        """Whether only this machine can reach the server."""
+        return is_loopback(self.host)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host's name or address means this machine to itself."""
+    plain = host.strip("[]").rstrip(".").lower()
+    if plain == "localhost" or plain.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(plain).is_loopback
+    except ValueError:
+        return False

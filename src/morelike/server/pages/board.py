@@ -1,0 +1,184 @@
+"""What a person is asking, as it stands in the page's address: examples with weights and crops, words, a filter."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+from urllib.parse import urlencode
+
+from morelike.errors import QueryError
+
+__all__ = ["MOST_PARTS", "Board", "Crop", "Form", "Part"]
+
+MOST_PARTS = 16
+HEAVIEST = 10.0
+LONGEST = 2000
+"""Letters that words or a filter may have."""
+
+Crop = tuple[float, float, float, float]
+
+
+class Form(Protocol):
+    """An address' query, or a form's fields: names may stand in it several times."""
+
+    def get(self, key: str, /) -> object: ...
+
+    def getlist(self, key: str, /) -> Sequence[object]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One example: an ``item`` by its id, or an ``upload`` by the token that it is kept under."""
+
+    form: str
+    name: str
+    weight: float = 1.0
+    crop: Crop | None = None
+
+    @property
+    def value(self) -> str:
+        """As the address has it: ``item:4f0c…``."""
+        return f"{self.form}:{self.name}"
+
+    @property
+    def crop_value(self) -> str:
+        return "" if self.crop is None else ",".join(f"{edge:g}" for edge in self.crop)
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """Everything that makes up one search; its address brings the same search back."""
+
+    parts: tuple[Part, ...] = ()
+    text: str = ""
+    filter: str = ""
+    threshold: float | None = None
+    offset: int = 0
+
+    @property
+    def asks(self) -> bool:
+        """Whether there is anything to search for."""
+        return bool(self.parts or self.text)
+
+    @classmethod
+    def read(cls, form: Form) -> Board:
+        """From an address or a form. Raises QueryError where a field cannot be read."""
+        names = [str(name) for name in form.getlist("part") if name]
+        if len(names) > MOST_PARTS:
+            raise QueryError(f"{len(names)} examples are too many", hint=f"a query takes {MOST_PARTS} at most")
+        weights = [str(weight) for weight in form.getlist("weight")]
+        crops = [str(crop) for crop in form.getlist("crop")]
+        parts = tuple(_part(name, _at(weights, place), _at(crops, place)) for place, name in enumerate(names))
+        threshold = _words(form, "threshold")
+        return cls(
+            parts=parts,
+            text=_words(form, "text"),
+            filter=_words(form, "filter"),
+            threshold=_number(threshold, "threshold") if threshold else None,
+            offset=_offset(_words(form, "offset")),
+        )
+
+    def query(self) -> str:
+        """The part of an address behind the question mark; "" where nothing is asked."""
+        pairs: list[tuple[str, str]] = []
+        whole = any(part.crop or part.weight != 1.0 for part in self.parts)
+        for part in self.parts:
+            pairs.append(("part", part.value))
+            if whole:  # by position: all of them or none
+                pairs += [("weight", f"{part.weight:g}"), ("crop", part.crop_value)]
+        if self.text:
+            pairs.append(("text", self.text))
+        if self.filter:
+            pairs.append(("filter", self.filter))
+        if self.threshold is not None:
+            pairs.append(("threshold", f"{self.threshold:g}"))
+        if self.offset:
+            pairs.append(("offset", str(self.offset)))
+        return urlencode(pairs)
+
+    def only(self, part: Part) -> Board:
+        """A new search with one example, within the same filter."""
+        return Board(parts=(part,), filter=self.filter)
+
+    def plus(self, part: Part) -> Board:
+        """With a further example; one that is there already gets the new weight."""
+        others = tuple(one for one in self.parts if one.value != part.value)
+        return replace(self, parts=(*others, part), threshold=None, offset=0)
+
+    def without(self, place: int) -> Board:
+        """Without the example at a place."""
+        return replace(self, parts=self.parts[:place] + self.parts[place + 1 :], threshold=None, offset=0)
+
+    def free(self) -> Board:
+        """Without filter and threshold."""
+        return replace(self, filter="", threshold=None, offset=0)
+
+    def page(self, offset: int) -> Board:
+        return replace(self, offset=offset)
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """A form of plain values, for addresses that are made from scratch."""
+
+    values: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def get(self, key: str, /) -> object:
+        return next(iter(self.values.get(key, ())), None)
+
+    def getlist(self, key: str, /) -> Sequence[object]:
+        return self.values.get(key, ())
+
+
+def _at(values: Sequence[str], place: int) -> str:
+    return values[place] if place < len(values) else ""
+
+
+def _part(value: str, weight: str, crop: str) -> Part:
+    form, _, name = value.partition(":")
+    if form not in {"item", "upload"} or not name or len(name) > 200:
+        raise QueryError(f"{value[:80]!r} is no example", hint="an example is item:ID, or a picture that was uploaded")
+    heavy = _number(weight, "weight") if weight else 1.0
+    if abs(heavy) > HEAVIEST:
+        raise QueryError(f"the weight {weight} is too large", hint=f"from -{HEAVIEST:g} to {HEAVIEST:g}")
+    return Part(form, name, heavy, _crop(crop) if crop else None)
+
+
+def _crop(text: str) -> Crop:
+    edges = [_number(edge, "crop") for edge in text.split(",")]
+    if len(edges) != 4:
+        raise QueryError(
+            f"the crop {text[:80]!r} has not four edges", hint="left,top,right,bottom as fractions, 0 to 1"
+        )
+    left, top, right, bottom = (round(edge, 4) for edge in edges)
+    if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
+        raise QueryError(f"the crop {text[:80]} is no part of a picture", hint="left,top,right,bottom, each 0 to 1")
+    return left, top, right, bottom
+
+
+def _words(form: Form, name: str) -> str:
+    value = form.get(name)
+    words = value.strip() if isinstance(value, str) else ""
+    if len(words) > LONGEST:
+        raise QueryError(f"the {name} is longer than {LONGEST} letters")
+    return words
+
+
+def _offset(text: str) -> int:
+    if not text:
+        return 0
+    if not text.isdecimal() or len(text) > 7:
+        raise QueryError(f"the offset {text[:20]!r} is no number", hint="0 or more")
+    return int(text)
+
+
+def _number(text: str, name: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise QueryError(f"the {name} {text[:20]!r} is no number")
+    return value

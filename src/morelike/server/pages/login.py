@@ -1,0 +1,18 @@
+"""``/login``: the form; the server's own route takes the key."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from morelike.server.pages.view import render
+
+__all__ = ["router"]
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/login")
+def login_page(request: Request, next: str = "/") -> Response:
+    """Ask for an API key; afterwards on to ``next``, a page of our own."""
+    own = next.startswith("/") and not next.startswith(("//", "/\\"))
+    return render(request, "login.html", next=next if own else "/", failed=request.query_params.get("failed") == "1")

@@ -1,0 +1,269 @@
+"""``/c/NAME``: ask by example, and what the collection answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import Any
+from urllib.parse import parse_qs
+
+from fastapi import Request, Response
+from starlette.datastructures import FormData, UploadFile
+
+from morelike.collection import OpenCollection
+from morelike.errors import MorelikeError, NoSuchItem, QueryError
+from morelike.examples import ITEM_ID, as_blob
+from morelike.hits import Hits
+from morelike.registry import MODALITIES
+from morelike.search.filter import parse_filter
+from morelike.server.deps import parts_of
+from morelike.server.errors import status_of
+from morelike.server.pages.board import Board, Fields, Part
+from morelike.server.pages.routing import SentForm, page_router
+from morelike.server.pages.stash import LARGEST, Example, Stash
+from morelike.server.pages.view import collection_path, library_of, name_of, redirect, render, spread
+from morelike.types import WHOLE, Blob, Hit, Query
+from morelike.types import Example as QueryExample
+
+__all__ = ["router"]
+
+router = page_router()
+
+PAGE = 30
+PREVIEW_SIDE = 640
+MOST_UPLOADS = 8
+URL = re.compile(r"https?://", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """One page of hits, ready to draw. ``scale``: where the threshold's slider begins and ends."""
+
+    hits: Sequence[Hit]
+    more: Board | None
+    nothing_similar: bool
+    scale: tuple[float, float]
+    seconds: float
+
+
+@router.get("/c/{name}")
+async def search_page(request: Request, name: str) -> Response:
+    """The search in the address, or where to begin one."""
+    return await parts_of(request).searches.run(_search_page, request, name)
+
+
+def _search_page(request: Request, name: str) -> Response:
+    opened = library_of(request).collection(name)
+    try:
+        board = Board.read(request.query_params)
+    except QueryError as error:
+        return _page(request, opened, Board(), error)
+    return _page(request, opened, board)
+
+
+@router.get("/c/{name}/results")
+async def results_fragment(request: Request, name: str) -> Response:
+    """A further page of hits, for the end of the list."""
+    return await parts_of(request).searches.run(_results_fragment, request, name)
+
+
+def _results_fragment(request: Request, name: str) -> Response:
+    opened = library_of(request).collection(name)
+    try:
+        board = Board.read(request.query_params)
+        results = _results(request, opened, board)
+    except MorelikeError as error:
+        return render(request, "parts/alert.html", status=status_of(error), error=error)
+    return render(request, "parts/more.html", collection=opened, board=board, results=results)
+
+
+@router.post("/c/{name}/ask")
+async def ask(request: Request, name: str, form: SentForm) -> Response:
+    """Take an uploaded picture, an address, an item's id or words, and lead to the search's own address.
+
+    ``keep`` is the search that this is added to, with ``weight``; without it a new one begins.
+    """
+    return await parts_of(request).fetches.run(_ask, request, name, form)
+
+
+def _ask(request: Request, name: str, form: FormData) -> Response:
+    opened = library_of(request).collection(name)
+    kept = Board()
+    try:
+        keep = form.get("keep")
+        if isinstance(keep, str) and keep:
+            kept = Board.read(Fields(parse_qs(keep, keep_blank_values=True, max_num_fields=100)))
+        board = _asked(request, opened, form, kept)
+    except MorelikeError as error:
+        return _page(request, opened, kept, error)
+    return redirect(collection_path(name, query=board.query()))
+
+
+@router.get("/q/{token}")
+def uploaded(request: Request, token: str) -> Response:
+    """What an uploaded example looks like: a rendering of ours, never the bytes that were sent."""
+    try:
+        preview = stash_of(request).get(token).preview
+    except QueryError:
+        return Response(status_code=404)
+    return Response(preview.data, media_type=preview.media_type, headers={"Cache-Control": "private, max-age=3600"})
+
+
+def stash_of(request: Request) -> Stash:
+    """The application's own, made when it is first needed."""
+    state = request.app.state
+    if not hasattr(state, "stash"):
+        state.stash = Stash()
+    stash: Stash = state.stash
+    return stash
+
+
+def _page(request: Request, opened: OpenCollection, board: Board, error: MorelikeError | None = None) -> Response:
+    results = None
+    if board.asks:
+        try:
+            results = _results(request, opened, board)
+            if board.threshold is not None and board.threshold <= results.scale[0]:
+                board = replace(board, threshold=None)  # the slider at its very beginning
+        except MorelikeError as failed:
+            error = error or failed
+    begin = spread(opened, PAGE) if results is None else []
+    page = render(
+        request,
+        "search.html",
+        status=200 if error is None else status_of(error),
+        collection=opened,
+        count=opened.count(),
+        board=board,
+        examples=[_shown(request, opened, part) for part in board.parts],
+        results=results,
+        begin=begin,
+        error=error,
+        takes_words=_takes_words(opened),
+    )
+    if request.headers.get("hx-request"):  # a form's empty fields do not belong into the address
+        page.headers["HX-Push-Url"] = collection_path(opened.name, query=board.query())
+    return page
+
+
+def _results(request: Request, opened: OpenCollection, board: Board) -> Results:
+    """Raises what a search raises."""
+    examples = [_example(request, part) for part in board.parts]
+    if board.text:
+        examples.append(QueryExample("text", board.text))
+    query = Query(
+        tuple(examples),
+        k=PAGE,
+        offset=board.offset,
+        filter=parse_filter(board.filter) if board.filter else None,
+        threshold=board.threshold,
+    )
+    began = perf_counter()
+    hits = opened.search(query)
+    plain = all(part.weight > 0 for part in board.parts)  # no two items differ as an item and a difference do
+    return Results(
+        hits.hits if plain else tuple(replace(hit, percentile=None) for hit in hits.hits),
+        board.page(board.offset + PAGE) if hits.more else None,
+        hits.nothing_similar and plain,
+        _scale(opened, hits, board),
+        perf_counter() - began,
+    )
+
+
+def _scale(opened: OpenCollection, hits: Hits, board: Board) -> tuple[float, float]:
+    """Similarities have known ends; what else there is gets those of the answer."""
+    scores = [hit.score for hit in hits.hits] + ([board.threshold] if board.threshold is not None else [])
+    metrics = {space.card.metric for space in opened.spaces if space.active}
+    low, high = min(scores, default=0.0), max(scores, default=1.0)
+    if metrics <= {"cosine", "tanimoto", "containment"} and len(metrics) == 1:
+        return (0.0 if low >= 0 else -1.0), 1.0
+    return low, high if high > low else low + 1.0
+
+
+def _example(request: Request, part: Part) -> QueryExample:
+    if part.form == "upload":
+        return QueryExample("blob", stash_of(request).get(part.name).blob, part.weight, part.crop)
+    return QueryExample("item", part.name, part.weight, part.crop)
+
+
+def _shown(request: Request, opened: OpenCollection, part: Part) -> dict[str, Any]:
+    """What the board shows of an example, also of one that is gone."""
+    shown: dict[str, Any] = {"part": part, "item": None, "name": "gone", "preview": "", "size": (4, 3)}
+    try:
+        if part.form == "upload":
+            kept = stash_of(request).get(part.name)
+            size = (kept.preview.width, kept.preview.height)
+            return {**shown, "name": kept.blob.name or "your picture", "preview": f"/q/{part.name}", "size": size}
+        item = opened.item(part.name)
+    except MorelikeError:
+        return shown
+    uri = item.sources[0].uri if item.sources else item.id
+    return {**shown, "name": name_of(uri), "item": item, "size": (item.info.get("width"), item.info.get("height"))}
+
+
+def _takes_words(opened: OpenCollection) -> bool:
+    cards = [space.card for space in opened.spaces if space.active]
+    return any("text" in card.kinds or card.form == "terms" for card in cards)
+
+
+def _asked(request: Request, opened: OpenCollection, form: FormData, kept: Board) -> Board:
+    files = [one for one in form.getlist("example") if isinstance(one, UploadFile) and one.filename][:MOST_UPLOADS]
+    weight = -1.0 if form.get("weight") == "-1" else 1.0
+    blobs = [_uploaded(one) for one in files]
+    words = form.get("q")
+    words = words.strip() if isinstance(words, str) else ""
+    if not blobs and URL.match(words):
+        blobs = [_fetched(request, words)]
+    board = kept
+    if blobs:
+        for blob in blobs:
+            board = board.plus(Part("upload", _stashed(request, opened, blob), weight))
+        return board
+    if not words:
+        raise QueryError("there is nothing to search for", hint="drop a picture, choose a file, or type something")
+    item = _item(opened, words)
+    if item:
+        return board.plus(Part("item", item, weight))
+    if not _takes_words(opened):
+        raise QueryError(
+            f"{words[:80]!r} is no address and no item of {opened.name}, and its encoder does not understand words",
+            hint="drop a picture, or make a collection with an encoder that takes text",
+        )
+    return replace(board, text=words, threshold=None, offset=0)
+
+
+def _item(opened: OpenCollection, words: str) -> str:
+    """The id that the words are, or begin; "" where they are none."""
+    if not ITEM_ID.fullmatch(words):
+        return ""
+    try:
+        return opened.item(words).id
+    except NoSuchItem:
+        return ""
+
+
+def _uploaded(file: UploadFile) -> Blob:
+    return _bounded(file.file.read(LARGEST + 1), name_of((file.filename or "").replace("\\", "/")))
+
+
+def _fetched(request: Request, url: str) -> Blob:
+    """Through the guard against private addresses, once; the search keeps what came."""
+    blob = as_blob(url, library_of(request).settings)
+    return _bounded(blob.read(LARGEST + 1), blob.name)
+
+
+def _bounded(data: bytes, name: str) -> Blob:
+    if len(data) > LARGEST:
+        raise QueryError(f"{name} is larger than {LARGEST // 1024**2} MB", hint="search with a smaller copy of it")
+    if not data:
+        raise QueryError(f"{name} is empty", hint="choose another file")
+    return Blob.from_bytes(data, name)
+
+
+def _stashed(request: Request, opened: OpenCollection, blob: Blob) -> str:
+    """Raises DecodeError or UnknownMedia where it is no picture, before anything is kept."""
+    library = library_of(request)
+    preview = MODALITIES.load(opened.modality)(library.settings).preview(blob, WHOLE, PREVIEW_SIDE)
+    return stash_of(request).put(Example(blob, preview, blob.size or 0))

@@ -1,0 +1,202 @@
+"""From values to HTML: the templates, and what they may call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from morelike import __version__
+from morelike.access import allows
+from morelike.collection import OpenCollection
+from morelike.library import Library
+from morelike.records import Role
+from morelike.server.pages.board import Part
+from morelike.types import Item
+
+__all__ = ["collection_path", "item_path", "library_of", "name_of", "preview_path", "redirect", "render", "spread"]
+
+TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
+UNITS = ("kB", "MB", "GB", "TB")
+SPREAD = 6
+WEIGHTS = (2.0, 1.0, 0.5, -0.5, -1.0, -2.0)
+TALLIED = (("same", "there already"), ("rejected", "rejected"))
+
+
+def render(request: Request, template: str, /, *, status: int = 200, **values: Any) -> Response:
+    """A page. Every value is escaped; a name that the template uses and nobody gave is an error."""
+    text = _environment().get_template(template).render(here=request.url.path, session=session_of(request), **values)
+    return HTMLResponse(text, status, {"Cache-Control": "private, no-cache"})
+
+
+def redirect(path: str) -> Response:
+    """Look there now: the answer to every form that was sent."""
+    return RedirectResponse(path, 303)
+
+
+def library_of(request: Request) -> Library:
+    library: Library = request.app.state.library
+    return library
+
+
+def session_of(request: Request) -> dict[str, Any]:
+    """Who looks: the name of the key, "" without one, and what it may do."""
+    key = getattr(request.state, "key", None)
+    role: Role | None = getattr(request.state, "role", None) or None
+    return {
+        "name": key.name if key is not None else "",
+        "writes": role is not None and allows(role, "writer"),
+        "rules": role is not None and allows(role, "admin"),
+    }
+
+
+def collection_path(name: str, *rest: str, query: str = "") -> str:
+    """``/c/NAME/…``"""
+    path = "/".join(["/c", quote(name, safe=""), *rest])
+    return f"{path}?{query}" if query else path
+
+
+def item_path(collection: str, item: str) -> str:
+    return f"/i/{quote(collection, safe='')}/{quote(item, safe='')}"
+
+
+def _api_path(collection: str, item: str) -> str:
+    return f"/api/v1/collections/{quote(collection, safe='')}/items/{quote(item, safe='')}"
+
+
+def preview_path(collection: str, item: str, side: int = 320) -> str:
+    return f"{_api_path(collection, item)}/preview?side={side}"
+
+
+def content_path(collection: str, item: str) -> str:
+    return f"{_api_path(collection, item)}/content"
+
+
+def name_of(uri: str) -> str:
+    """The last part of where something was found: what a person calls it."""
+    return uri.removeprefix("upload:").rstrip("/").rpartition("/")[2] or uri or "unnamed"
+
+
+def place_of(uri: str) -> str:
+    """With the folder that it lies in, which often says more than the name."""
+    if uri.startswith("upload:"):
+        return name_of(uri)
+    return "/".join(part for part in uri.rstrip("/").split("/")[-2:] if part) or name_of(uri)
+
+
+def size(count: int) -> str:
+    """Bytes for people: ``1.4 MB``."""
+    if count < 1000:
+        return f"{count} B"
+    value = float(count)
+    for unit in UNITS:
+        value /= 1000
+        if value < 999.5 or unit == UNITS[-1]:
+            break
+    return f"{value:.0f} {unit}" if value >= 100 else f"{value:.1f} {unit}"
+
+
+def number(count: int) -> str:
+    """With thin spaces between thousands."""
+    return f"{count:,}".replace(",", "\u2009")
+
+
+def counted(count: int, noun: str) -> str:
+    """``1 item``, ``2 items``."""
+    return f"{number(count)}\u00a0{noun if count == 1 else noun + 's'}"
+
+
+def when(stamp: str) -> str:
+    """An ISO time as people write it, to the minute, UTC."""
+    try:
+        return datetime.fromisoformat(stamp).strftime("%d %b %Y, %H:%M")
+    except ValueError:
+        return stamp
+
+
+def percentile(value: float) -> str:
+    """How much is further away; never a full 100, which a sample cannot know."""
+    if value > 99.9:
+        return "> 99.9 %"
+    return f"{value:.1f} %" if value >= 99 else f"{value:.0f} %"
+
+
+def scaled(width: Any, height: Any, side: int = 320) -> tuple[int, int]:
+    """The size of a preview of a picture: inside a square of ``side``; 4:3 where nobody knows."""
+    if not (isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0):
+        return side, side * 3 // 4
+    factor = min(1.0, side / max(width, height))
+    return max(1, round(width * factor)), max(1, round(height * factor))
+
+
+def spread(opened: OpenCollection, count: int) -> list[Item]:
+    """Some items that differ: neighbours often came from one folder, or are one film's frames."""
+    items = opened.items(limit=count * SPREAD)
+    step = max(1, len(items) // count)
+    return items[::step][:count]
+
+
+def part_of(item: str, weight: float) -> Part:
+    """An item as a further example."""
+    return Part("item", item, float(weight))
+
+
+def weights_of(weight: float) -> list[tuple[str, str]]:
+    """The choices of an example's weight, its own among them."""
+    values = sorted({*WEIGHTS, weight}, reverse=True)
+    return [(f"{value:g}", f"{'+' if value > 0 else '−'} {abs(value):g}×") for value in values]
+
+
+def tally_of(progress: Mapping[str, Any]) -> str:
+    """A job's progress in one line; the page's script writes the same while it runs."""
+    words = []
+    done, total = progress.get("done"), progress.get("total")
+    if isinstance(done, int):
+        words.append(f"{number(done)} of {number(total)}" if isinstance(total, int) else f"{number(done)} done")
+    words += [f"{number(progress[name])} {label}" for name, label in TALLIED if progress.get(name)]
+    if progress.get("rate"):
+        words.append(f"{progress['rate']:.0f} a second")
+    if progress.get("eta"):
+        words.append(f"{progress['eta']:.0f} s left")
+    if progress.get("note"):
+        words.append(str(progress["note"]))
+    return " · ".join(words)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "counted": counted,
+        "name": name_of,
+        "number": number,
+        "percentile": percentile,
+        "place": place_of,
+        "size": size,
+        "when": when,
+    }
+    environment.globals |= {
+        "part_of": part_of,
+        "tally_of": tally_of,
+        "weights_of": weights_of,
+        "collection_path": collection_path,
+        "content_path": content_path,
+        "item_path": item_path,
+        "preview_path": preview_path,
+        "scaled": scaled,
+        "version": __version__,
+    }
+    return environment

@@ -1,0 +1,209 @@
+"""Items: add, list, look at, change, remove; their bytes and small pictures."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+from urllib.parse import quote
+
+from fastapi import Query, Request, Response
+from starlette.datastructures import UploadFile
+
+from morelike.server.adding import add_uploads, check_sources
+from morelike.server.answers import Json
+from morelike.server.asked import AddRequest, PatchItem
+from morelike.server.bodies import form_of, json_of, kind_of_body, object_of
+from morelike.server.deps import CollectionName, ItemId, Limit, Offset, api_router, needs, parts_of
+from morelike.server.docs import ADD_BODY, binary_response, documented, json_response, problems
+from morelike.server.errors import Invalid
+from morelike.server.previews import side_for
+from morelike.server.ranges import SEALED, matches, serve
+from morelike.server.routes.jobs import accepted
+from morelike.server.schemas import ItemList, ItemOut, JobOut, Removed, UploadReport
+from morelike.shapes import item_shape
+from morelike.types import Preview
+
+__all__ = ["router"]
+
+router = api_router("items")
+MOST_TAGS = 100
+LONGEST_TAG = 200
+State = Literal["pending", "ready", "rejected", "deleting", "duplicate", "any"]
+
+
+@router.post(
+    "/collections/{collection}/items",
+    status_code=201,
+    summary="Add items",
+    openapi_extra=needs("writer", requestBody=ADD_BODY),
+    responses={
+        **json_response("Files were added; all of them are durable.", documented("upload"), UploadReport, status=201),
+        **json_response("No file was new.", documented("upload"), UploadReport, status=200),
+        **json_response("The sources are being added by a job.", documented("job"), JobOut, status=202),
+        **problems(400, 403, 404, 413, 415, 422, 503, 507),
+    },
+)
+async def add_items(request: Request, collection: CollectionName) -> Response:
+    """Files as multipart parts named `files`: the answer comes when they are durable and searchable, and says of each
+    what became of it. Or JSON that names sources, http(s) addresses and places below the server's `--allow-root`
+    folders, which a job then adds.
+    """
+    parts = parts_of(request)
+    if kind_of_body(request) == "json":
+        asked = await json_of(request, AddRequest)
+
+        def enqueue() -> Response:
+            parts.library.collection(collection)
+            check_sources(asked.sources, asked.exclude, parts.library.settings)
+            arguments = asked.model_dump(exclude_defaults=True)
+            return accepted(parts.library.jobs.add("add", collection, arguments))
+
+        return await parts.fetches.run(enqueue)
+    async with form_of(request) as form:
+        files = [one for one in form.getlist("files") + form.getlist("file") if isinstance(one, UploadFile)]
+        tags = _tags([one for one in form.getlist("tags") if isinstance(one, str)])
+        metadata = object_of(_text(form.get("metadata")), "metadata")
+
+        def add() -> Response:
+            report = add_uploads(parts.library.collection(collection), files, tags=tags, metadata=metadata)
+            return Json(report, 201 if report["added"] else 200)
+
+        return await parts.uploads.run(add)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _tags(given: list[str]) -> list[str]:
+    tags = [tag.strip() for tag in given if tag.strip()]
+    if len(tags) > MOST_TAGS or any(len(tag) > LONGEST_TAG for tag in tags):
+        raise Invalid([{"loc": ("tags",), "msg": f"at most {MOST_TAGS} tags of {LONGEST_TAG} characters"}])
+    return tags
+
+
+@router.get(
+    "/collections/{collection}/items",
+    summary="List items",
+    responses={**json_response("A page of them.", documented("items"), ItemList), **problems(400, 404)},
+)
+def list_items(  # noqa: PLR0917 - FastAPI names them
+    request: Request,
+    collection: CollectionName,
+    filter: Annotated[str, Query(max_length=10_000, description="Only items that match.")] = "",
+    state: Annotated[State, Query(description="Only items in this state.")] = "ready",
+    offset: Offset = 0,
+    limit: Limit = 100,
+) -> Response:
+    """A page of items, oldest first; those that are searchable where no state is named."""
+    opened = parts_of(request).library.collection(collection)
+    wanted = None if state == "any" else state
+    found = opened.items(filter=filter.strip() or None, state=wanted, offset=offset, limit=limit + 1)
+    return Json({"items": [item_shape(item) for item in found[:limit]], "more": len(found) > limit})
+
+
+@router.get(
+    "/collections/{collection}/items/{item}",
+    summary="One item",
+    responses={**json_response("The item.", documented("item"), ItemOut), **problems(404)},
+)
+def one_item(request: Request, collection: CollectionName, item: ItemId) -> Response:
+    """All that is known of it."""
+    return Json(item_shape(parts_of(request).library.collection(collection).item(item)))
+
+
+@router.patch(
+    "/collections/{collection}/items/{item}",
+    summary="Tag and annotate",
+    responses={**json_response("The item as it is now.", documented("item"), ItemOut), **problems(404, 413, 422, 503)},
+)
+async def change_item(request: Request, collection: CollectionName, item: ItemId, change: PatchItem) -> Response:
+    """Add and remove tags; merge metadata into what people wrote about the item."""
+    parts = parts_of(request)
+
+    def make_it_so() -> Response:
+        opened = parts.library.collection(collection)
+        whole = opened.item(item).id
+        if change.add_tags or change.remove_tags:
+            opened.tag([whole], add=change.add_tags, remove=change.remove_tags)
+        if change.metadata:
+            opened.annotate([whole], change.metadata)
+        return Json(item_shape(opened.item(whole)))
+
+    return await parts.writes.run(make_it_so)
+
+
+@router.delete(
+    "/collections/{collection}/items/{item}",
+    summary="Remove an item",
+    responses={**json_response("It is gone.", documented("removed"), Removed), **problems(404, 503)},
+)
+async def remove_item(request: Request, collection: CollectionName, item: ItemId) -> Response:
+    """Remove it with its vectors and kept bytes; a file that was added in place stays where it is."""
+    parts = parts_of(request)
+
+    def remove() -> Response:
+        opened = parts.library.collection(collection)
+        whole = opened.item(item).id
+        return Json({"removed": opened.remove([whole]), "items": [whole]})
+
+    return await parts.writes.run(remove)
+
+
+@router.get(
+    "/collections/{collection}/items/{item}/content",
+    summary="The original",
+    response_class=Response,
+    responses={
+        **binary_response(200, "All bytes."),
+        **binary_response(206, "The bytes that `Range` asked for."),
+        304: {"description": "The client has them: `If-None-Match`."},
+        **problems(404, 410, 416),
+    },
+)
+def content(request: Request, collection: CollectionName, item: ItemId) -> Response:
+    """The item's bytes as they were added. One range at a time; a type that a browser could run is only downloaded."""
+    opened = parts_of(request).library.collection(collection)
+    found = opened.item(item)
+    etag = f'"{found.digest.blake3}"'
+    return serve(request, opened.blob(found.id), media_type=found.media_type, etag=etag, size=found.digest.size)
+
+
+@router.get(
+    "/collections/{collection}/items/{item}/preview",
+    summary="A small picture",
+    response_class=Response,
+    responses={
+        **binary_response(200, "The picture, mostly a JPEG.", "image/*"),
+        304: {"description": "The client has it: `If-None-Match`."},
+        **problems(404, 410, 422, 503),
+    },
+)
+async def preview(
+    request: Request,
+    collection: CollectionName,
+    item: ItemId,
+    side: Annotated[int, Query(ge=16, le=1024, description="Pixels a side at most, rounded up to a size kept.")] = 256,
+) -> Response:
+    """A small rendering, kept on disk after the first time."""
+    parts = parts_of(request)
+    wide = side_for(side)
+
+    def draw() -> Response:
+        opened = parts.library.collection(collection)
+        found = opened.item(item)
+        etag = f'"{found.digest.blake3[:32]}-{wide}"'
+        headers = {
+            "Cache-Control": "private, max-age=31536000, immutable",
+            "Content-Security-Policy": SEALED,
+            "ETag": etag,
+        }
+        if matches(request, etag):
+            return Response(status_code=304, headers=headers)
+
+        def make() -> Preview:
+            return opened.preview(found.id, wide)
+
+        made = parts.previews.get(f"{found.digest.blake3}-{quote(opened.modality, safe='')}-{wide}", make)
+        return Response(made.data, media_type=made.media_type, headers=headers)
+
+    return await parts.pictures.run(draw)

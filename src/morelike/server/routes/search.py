@@ -1,0 +1,117 @@
+"""Searching: one query, several at once, several collections."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import Request, Response
+from starlette.datastructures import UploadFile
+
+from morelike.errors import MorelikeError
+from morelike.server.answers import Json
+from morelike.server.asked import BatchQuery, QueryIn, SearchForm, SearchRequest, SeveralForm, SeveralRequest, UrlPart
+from morelike.server.bodies import blob_of, field_of, form_of, json_of, kind_of_body, parse
+from morelike.server.deps import CollectionName, Parts, api_router, needs, parts_of
+from morelike.server.docs import SEARCH_BODY, SEVERAL_BODY, documented, json_response, problems
+from morelike.server.queries import answer, answer_or_problem, answers, query_of
+from morelike.server.schemas import Answer, Answers
+from morelike.types import Blob, Query
+
+__all__ = ["router"]
+
+router = api_router("search")
+AT_ONCE = 8
+"""Addresses of one batch, or collections of one query, that are under way together."""
+
+
+@router.post(
+    "/collections/{collection}/search",
+    summary="Search a collection",
+    openapi_extra=needs("reader", requestBody=SEARCH_BODY),
+    responses={
+        **json_response("A page of hits; with `queries`, one for each.", documented("answer"), Answer | Answers),
+        **problems(400, 404, 409, 413, 415, 422, 503),
+    },
+)
+async def search(request: Request, collection: CollectionName) -> Response:
+    """The items most like the examples. JSON, or multipart with files named `example` and the same JSON as `query`.
+
+    Scores are higher for closer. An item given by its id is left out of the answer.
+    """
+    parts = parts_of(request)
+    if kind_of_body(request) == "json":
+        return await _answered(parts, collection, (await json_of(request, SearchRequest)).root, [])
+    async with form_of(request) as form:
+        files = [blob_of(one, "upload:query") for one in form.getlist("example") if isinstance(one, UploadFile)]
+        return await _answered(parts, collection, parse(field_of(form, "query") or "{}", SearchForm).root, files)
+
+
+@router.post(
+    "/search",
+    summary="Search several collections",
+    openapi_extra=needs("reader", requestBody=SEVERAL_BODY),
+    responses={
+        **json_response("An answer for each collection.", documented("answers"), Answers),
+        **problems(400, 413, 415, 422, 503),
+    },
+)
+async def search_several(request: Request) -> Response:
+    """The same query to several collections; all of them where none is named. Each has its own answer, or its problem:
+    scores of different encoders cannot be compared.
+    """
+    parts = parts_of(request)
+    if kind_of_body(request) == "json":
+        return await _several(parts, await json_of(request, SeveralRequest), [])
+    async with form_of(request) as form:
+        files = [blob_of(one, "upload:query") for one in form.getlist("example") if isinstance(one, UploadFile)]
+        return await _several(parts, parse(field_of(form, "query") or "{}", SeveralForm), files)
+
+
+async def _answered(parts: Parts, collection: str, asked: QueryIn | BatchQuery, files: Sequence[Blob]) -> Response:
+    observe = parts.metrics.search
+    if isinstance(asked, QueryIn):
+        query = await _query(parts, asked, files)
+        shape = await parts.searches.run(
+            answer, parts.library, collection, query, explain=asked.explain, observe=observe
+        )
+        return Json(shape)
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def made(inner: QueryIn) -> Query | MorelikeError:
+        async with room:
+            try:
+                return await _query(parts, inner, files)
+            except MorelikeError as error:
+                return error
+
+    queries = await asyncio.gather(*map(made, asked.queries))
+    explain = [inner.explain for inner in asked.queries]
+    shapes = await parts.searches.run(answers, parts.library, collection, queries, explain=explain, observe=observe)
+    return Json({"answers": shapes})
+
+
+async def _several(parts: Parts, asked: SeveralForm, files: Sequence[Blob]) -> Response:
+    names = asked.collections
+    if names is None:
+        names = await parts.searches.run(lambda: [one.name for one in parts.library.collections()])
+    query = await _query(parts, asked, files)
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def one(name: str) -> dict[str, Any]:
+        async with room:
+            shape = await parts.searches.run(
+                answer_or_problem, parts.library, name, query, explain=asked.explain, observe=parts.metrics.search
+            )
+            return {"collection": name, **shape}
+
+    return Json({"answers": await asyncio.gather(*map(one, dict.fromkeys(names)))})
+
+
+async def _query(parts: Parts, asked: QueryIn, files: Sequence[Blob]) -> Query:
+    """URLs are fetched by other threads than search uses: somebody else's slow server must not hold a place."""
+    settings = parts.library.settings
+    if any(isinstance(part, UrlPart) for part in asked.examples):
+        return await parts.fetches.run(query_of, asked, files, settings)
+    return query_of(asked, files, settings)

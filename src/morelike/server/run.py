@@ -1,0 +1,163 @@
+"""A server in this process: its socket, uvicorn around the application, and a clean end."""
+
+from __future__ import annotations
+
+import errno
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, Final
+
+import uvicorn
+
+from morelike.errors import UsageError
+from morelike.library import Library
+from morelike.server.app import create_app
+from morelike.server.deps import Parts
+from morelike.server.options import ServerOptions
+
+__all__ = ["Serving", "address_of", "listen", "serve"]
+
+DRAIN_SECONDS: Final = 15
+KEEP_ALIVE_SECONDS: Final = 30
+MOST_CONNECTIONS: Final = 1000
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+class Serving(uvicorn.Server):
+    """uvicorn, which ends streams of progress when it is to stop, and leaves its caller to close the library.
+
+    A first SIGINT or SIGTERM lets running requests finish; a second one calls ``at_once``.
+    """
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        parts: Parts,
+        *,
+        ready: Callable[[], None] | None = None,
+        at_once: Callable[[], None] | None = None,
+    ) -> None:
+        super().__init__(config)
+        self._parts = parts
+        self._ready = ready
+        self._at_once = at_once
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self._ready is not None:
+            self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._parts.closing.set()
+        await super().shutdown(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self.should_exit and self._at_once is not None:
+            self._at_once()
+        super().handle_exit(sig, frame)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """As uvicorn's, which would raise the signal once more afterwards and leave the library unclosed."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self.handle_exit) for number in _SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def serve(
+    library: Library,
+    options: ServerOptions,
+    *,
+    ready: Callable[[str], None],
+    at_once: Callable[[], None] | None = None,
+) -> None:
+    """Serve until a signal asks to stop. ``ready`` is told the page's address once it answers.
+
+    Raises UsageError where the port is taken, or others could reach a library without keys.
+    """
+    if not options.local and not library.keys.any():
+        raise UsageError(
+            f"whoever reaches {options.host} could read and change this library: it has no API key",
+            hint="make one: `morelike keys add NAME --role admin`; or leave --host out",
+        )
+    listening = listen(options.host, options.port)
+    try:
+        app = create_app(library, options)
+        server = Serving(
+            config_of(app), app.state.parts, ready=lambda: ready(address_of(options.host, listening)), at_once=at_once
+        )
+        server.run(sockets=[listening])
+    finally:
+        listening.close()
+
+
+def config_of(app: Any) -> uvicorn.Config:
+    """uvicorn's settings for one application. Its own logs and guesses about proxies are left out."""
+    from morelike.server.patience import Patient
+
+    return uvicorn.Config(
+        app,
+        http=Patient,
+        loop="auto",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        limit_concurrency=MOST_CONNECTIONS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes any free one. Raises UsageError, which says what is in the way."""
+    if not 0 <= port <= 65535:
+        raise UsageError(f"there is no port {port}", hint="0 to 65535; 0 takes any free one")
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except (OSError, UnicodeError) as error:
+        raise UsageError(f"the host {host} cannot be found", hint="an address of this machine: 127.0.0.1") from error
+    listening = socket.socket(family, kind, protocol)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(1024)
+    except OSError as error:
+        listening.close()
+        raise _in_the_way(error, host, port) from error
+    listening.setblocking(False)  # noqa: FBT003 - the signature is the socket's
+    return listening
+
+
+def _in_the_way(error: OSError, host: str, port: int) -> UsageError:
+    if error.errno == errno.EADDRINUSE:
+        return UsageError(
+            f"the port {port} is taken: something is being served there already",
+            hint=f"`--port {port + 1 if port < 65535 else 8000}`, or `--port 0` for any free one",
+        )
+    if error.errno == errno.EACCES:
+        return UsageError(f"the port {port} may not be opened by this user", hint="choose one above 1023")
+    if error.errno == errno.EADDRNOTAVAIL:
+        return UsageError(f"{host} is no address of this machine", hint="127.0.0.1, or 0.0.0.0 for all of them")
+    return UsageError(f"{host}:{port} cannot be opened: {error.strerror}")
+
+
+def address_of(host: str, listening: socket.socket) -> str:
+    """The address to open, with the port that was really taken."""
+    port = listening.getsockname()[1]
+    plain = host.strip("[]")
+    return f"http://{f'[{plain}]' if ':' in plain else plain}:{port}"

@@ -1,0 +1,148 @@
+"""Examples for the OpenAPI document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+__all__ = ["SAMPLES"]
+
+_ID: Final = "5f2b1c9e0a7d4e3f8b6a1c2d3e4f5a6b7c8d9e0f1a2b3c4d5e6f708192a3b4c5"
+_COLLECTION: Final = {
+    "name": "photos",
+    "modality": "image",
+    "items": 1204,
+    "rejected": 3,
+    "encoders": ["classic@0c3b1f2a9d84"],
+    "created_at": "2026-11-21T10:00:00Z",
+}
+_ITEM: Final = {
+    "item": _ID,
+    "source": "/srv/pictures/beach.jpg",
+    "state": "ready",
+    "media_type": "image/jpeg",
+    "size": 183422,
+    "blake3": _ID,
+    "md5": "9e107d9d372bb6826bd81d3542a419d6",
+    "tags": ["holiday"],
+    "info": {"width": 1600, "height": 1200, "format": "JPEG"},
+    "sources": [
+        {
+            "uri": "/srv/pictures/beach.jpg",
+            "name": "beach.jpg",
+            "size": 183422,
+            "metadata": {"year": 2024},
+            "added_at": "2026-11-21T10:00:03Z",
+        }
+    ],
+    "in_place": False,
+    "added_at": "2026-11-21T10:00:03Z",
+    "updated_at": "2026-11-21T10:00:04Z",
+}
+_ANSWER: Final = {
+    "hits": [
+        {
+            "item": _ID,
+            "source": "/srv/pictures/beach.jpg",
+            "score": 0.914,
+            "percentile": 99.8,
+            "unit": {"cosine": 0.914},
+            "span": {"unit": "whole", "start": 0.0, "end": 0.0},
+            "metadata": {"width": 1600, "height": 1200, "tags": ["holiday"]},
+        }
+    ],
+    "more": True,
+    "nothing_similar": False,
+}
+_JOB: Final = {
+    "id": "0f8fad5bd9cb469fa16570867728950e",
+    "kind": "add",
+    "collection": "photos",
+    "arguments": {"sources": ["https://example.org/cat.jpg"]},
+    "state": "running",
+    "progress": {"done": 120, "total": 500, "rate": 41.5, "eta": 9.2, "note": "", "same": 3, "rejected": 1},
+    "result": {},
+    "error": "",
+    "hint": "",
+    "attempts": 1,
+    "cancelling": False,
+    "created_at": "2026-11-21T10:00:00Z",
+    "started_at": "2026-11-21T10:00:01Z",
+    "finished_at": "",
+}
+
+SAMPLES: Final[Mapping[str, Any]] = {
+    "add": {"sources": ["https://example.org/cat.jpg"], "tags": ["cats"]},
+    "answer": _ANSWER,
+    "answers": {"answers": [{"collection": "photos", **_ANSWER}]},
+    "brought_back": {"brought_back": 4},
+    "collection": _COLLECTION,
+    "collections": {"collections": [_COLLECTION]},
+    "dropped": {"dropped": "photos", "items": 1204},
+    "encoders": {
+        "encoders": [
+            {
+                "name": "classic",
+                "id": "classic@0c3b1f2a9d84",
+                "family": "classic",
+                "kinds": ["image"],
+                "form": "dense",
+                "dim": 512,
+                "metric": "cosine",
+                "licence": "Apache-2.0",
+                "source": "",
+                "description": "Colours, edges and layout; needs no weights.",
+                "here": True,
+                "size": 0,
+            }
+        ]
+    },
+    "item": _ITEM,
+    "items": {"items": [_ITEM], "more": False},
+    "job": _JOB,
+    "jobs": {"jobs": [_JOB], "more": False, "counts": {"running": 1, "done": 7}},
+    "queries": {
+        "by_item": {"examples": [{"item": _ID[:12]}], "k": 20, "filter": "width >= 1000 and tag = 'holiday'"},
+        "by_address": {"examples": [{"url": "https://example.org/cat.jpg", "crop": [0.1, 0.0, 0.9, 1.0]}]},
+        "more_and_less": {
+            "examples": [{"item": _ID[:12]}, {"text": "snow", "weight": 0.5}, {"text": "people", "weight": -0.5}]
+        },
+        "several_queries": {"queries": [{"examples": [{"item": _ID[:12]}]}, {"examples": [{"text": "a red car"}]}]},
+    },
+    "rejected": {
+        "rejected": [
+            {
+                "source": "/srv/pictures/broken.jpg",
+                "item": "",
+                "stage": "decode",
+                "reason": "broken.jpg ends too early",
+                "attempts": 1,
+                "at": "2026-11-21T10:00:05Z",
+            }
+        ],
+        "more": False,
+    },
+    "removed": {"removed": 1, "items": [_ID]},
+    "several": {"by_item": {"collections": ["photos", "paintings"], "examples": [{"text": "a red car"}]}},
+    "storage": {
+        "total": 31250432,
+        "parts": {"catalog": 1310720, "vectors": 2490368, "blobs": 27000000, "previews": 449344},
+    },
+    "upload": {
+        "collection": "photos",
+        "added": 1,
+        "same": 0,
+        "rejected": 1,
+        "files": [
+            {"name": "beach.jpg", "state": "added", "item": _ID, "stage": "", "reason": ""},
+            {
+                "name": "notes.txt",
+                "state": "rejected",
+                "item": "",
+                "stage": "sniff",
+                "reason": "notes.txt is no picture",
+            },
+        ],
+        "seconds": 0.21,
+    },
+}

@@ -1,0 +1,257 @@
+"""What the API gives, as pydantic models: they describe the answers, and nothing is checked against them on the way."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+__all__ = [
+    "Answer",
+    "Answers",
+    "BroughtBack",
+    "CollectionList",
+    "CollectionOut",
+    "Dropped",
+    "EncoderList",
+    "ItemList",
+    "ItemOut",
+    "JobList",
+    "JobOut",
+    "Problem",
+    "RejectedList",
+    "Removed",
+    "Storage",
+    "UploadReport",
+]
+
+
+class Problem(BaseModel):
+    """What went wrong and what to do next (RFC 9457)."""
+
+    type: str = Field(
+        description="Names the problem for programs.", examples=["urn:morelike:problem:no-such-collection"]
+    )
+    title: str
+    status: int
+    detail: str = Field(description="What happened, and to what.")
+    hint: str = Field(description="What to do next; may be empty.")
+    request_id: str = Field("", description="The id under which the server's log knows the request.")
+    fields: list[dict[str, str]] = Field(default_factory=list, description="The parts of the request that are wrong.")
+
+
+class BroughtBack(BaseModel):
+    """Items that are found again."""
+
+    brought_back: int
+
+
+class CollectionOut(BaseModel):
+    """A collection."""
+
+    name: str
+    modality: str
+    items: int = Field(description="How many items are searchable.")
+    rejected: int = Field(description="How many rows its ledger has.")
+    encoders: list[str]
+    created_at: str
+
+
+class CollectionList(BaseModel):
+    """All collections, by name."""
+
+    collections: list[CollectionOut]
+
+
+class Dropped(BaseModel):
+    """A collection that is gone, and how many items it had."""
+
+    dropped: str
+    items: int
+
+
+class SourceOut(BaseModel):
+    """Where an item was found."""
+
+    uri: str
+    name: str
+    size: int
+    metadata: dict[str, Any]
+    added_at: str
+
+
+class ItemOut(BaseModel):
+    """An item."""
+
+    item: str
+    source: str
+    state: Literal["pending", "ready", "rejected", "deleting", "duplicate"]
+    media_type: str
+    size: int
+    blake3: str
+    md5: str
+    tags: list[str]
+    info: dict[str, Any] = Field(description="What the content itself says.")
+    sources: list[SourceOut]
+    in_place: bool
+    added_at: str
+    updated_at: str
+
+
+class ItemList(BaseModel):
+    """A page of items, oldest first."""
+
+    items: list[ItemOut]
+    more: bool = Field(description="Another page exists.")
+
+
+class Removed(BaseModel):
+    """Items that are gone."""
+
+    removed: int
+    items: list[str]
+
+
+class RejectionOut(BaseModel):
+    """A row of the ledger."""
+
+    source: str
+    item: str
+    stage: str
+    reason: str
+    attempts: int
+    at: str
+
+
+class RejectedList(BaseModel):
+    """A page of the ledger."""
+
+    rejected: list[RejectionOut]
+    more: bool
+
+
+class UploadedFile(BaseModel):
+    """What became of one uploaded file."""
+
+    name: str
+    state: Literal["added", "same", "rejected"] = Field(description="`same`: the content was there already.")
+    item: str = Field(description="The item's id; empty where the file was rejected before it became one.")
+    stage: str = Field("", description="Where a rejected one failed.")
+    reason: str = ""
+
+
+class UploadReport(BaseModel):
+    """What an upload did; all of it is durable and searchable."""
+
+    collection: str
+    added: int
+    same: int
+    rejected: int
+    files: list[UploadedFile]
+    seconds: float
+
+
+class SpanOut(BaseModel):
+    """Where a segment lies in its item."""
+
+    unit: str
+    start: float
+    end: float
+
+
+class HitOut(BaseModel):
+    """An item and how close it is."""
+
+    item: str
+    source: str
+    score: float = Field(description="Higher is closer.")
+    percentile: float | None = Field(
+        description="0 to 100: the share of the collection's random pairs that are less alike; null: not calibrated."
+    )
+    unit: dict[str, float] = Field(description="The score in the field's own measure.")
+    span: SpanOut
+    metadata: dict[str, Any]
+    why: dict[str, Any] = Field(default_factory=dict)
+
+
+class Answer(BaseModel):
+    """One page of hits, best first."""
+
+    hits: list[HitOut]
+    more: bool = Field(description="Another page exists: ask with `offset`.")
+    nothing_similar: bool = Field(description="Even the best hit is no closer than chance would have it.")
+    timings: dict[str, float] = Field(default_factory=dict, description="Seconds a stage; with `explain`.")
+
+
+class AnswerOrProblem(BaseModel):
+    """One of several answers: a page of hits, or the problem that this one had."""
+
+    collection: str = ""
+    hits: list[HitOut] = Field(default_factory=list)
+    more: bool = False
+    nothing_similar: bool = False
+    timings: dict[str, float] = Field(default_factory=dict)
+    problem: Problem | None = None
+
+
+class Answers(BaseModel):
+    """An answer for each query, in order."""
+
+    answers: list[AnswerOrProblem]
+
+
+class JobOut(BaseModel):
+    """A job."""
+
+    id: str
+    kind: str
+    collection: str
+    arguments: dict[str, Any]
+    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    progress: dict[str, Any] = Field(description="`done`, `total`, `rate`, `eta`, `note` and the kind's own numbers.")
+    result: dict[str, Any]
+    error: str
+    hint: str
+    attempts: int
+    cancelling: bool
+    created_at: str
+    started_at: str
+    finished_at: str
+
+
+class JobList(BaseModel):
+    """A page of jobs, newest first, and how many there are in each state."""
+
+    jobs: list[JobOut]
+    more: bool
+    counts: dict[str, int]
+
+
+class EncoderOut(BaseModel):
+    """An encoder that a collection can be made with."""
+
+    name: str
+    id: str
+    family: str
+    kinds: list[str]
+    form: str
+    dim: int
+    metric: str
+    licence: str
+    source: str
+    description: str
+    here: bool = Field(description="Its weights are on the server.")
+    size: int = Field(description="Bytes of its weights; 0 where it needs none or the card does not say.")
+
+
+class EncoderList(BaseModel):
+    """Every encoder."""
+
+    encoders: list[EncoderOut]
+
+
+class Storage(BaseModel):
+    """Bytes on disk."""
+
+    total: int
+    parts: dict[str, int]

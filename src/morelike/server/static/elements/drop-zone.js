@@ -1,0 +1,93 @@
+// <drop-zone>: dropped, pasted or chosen pictures, and dropped addresses, go into the form inside and send it.
+// With the attribute `page` it takes whatever is dropped anywhere on the page, and what is pasted.
+export const ITEM = "application/x-morelike-item";
+
+customElements.define("drop-zone", class extends HTMLElement {
+  connectedCallback() {
+    this.stop = new AbortController();
+    const on = (target, type, handle) => target.addEventListener(type, handle, { signal: this.stop.signal });
+    const whole = this.hasAttribute("page");
+    const area = whole ? document : this;
+    // a link or a picture of this page itself is no address to fetch; a result says so by its own type
+    on(document, "dragstart", () => { this.own = true; });
+    on(document, "dragend", () => { this.own = false; });
+    on(area, "dragover", (event) => this.over(event));
+    on(area, "dragleave", (event) => { if (!event.relatedTarget || event.target === this) this.removeAttribute("over"); });
+    on(area, "drop", (event) => this.dropped(event));
+    on(this.file, "change", () => { if (this.file.files.length) this.send(); });
+    on(this.form, "submit", () => this.setAttribute("busy", ""));
+    on(window, "pageshow", () => this.removeAttribute("busy"));
+    if (whole) on(document, "paste", (event) => this.pasted(event));
+    const target = this.querySelector("[data-target]");
+    if (target) on(target, "change", () => { this.form.action = target.value; });
+  }
+
+  disconnectedCallback() {
+    this.stop.abort();
+  }
+
+  get form() {
+    return this.querySelector("form");
+  }
+
+  get file() {
+    return this.querySelector("input[type=file]");
+  }
+
+  over(event) {
+    if (event.defaultPrevented) {
+      this.removeAttribute("over");
+      return;
+    }
+    const types = event.dataTransfer?.types ?? [];
+    const taken = this.own ? [ITEM] : ["Files", ITEM, "text/uri-list"];
+    if (!taken.some((type) => types.includes(type))) return;
+    event.preventDefault();
+    event.dataTransfer.dropEffect = "copy";
+    this.setAttribute("over", "");
+  }
+
+  dropped(event) {
+    this.removeAttribute("over");
+    if (event.defaultPrevented) return;
+    const data = event.dataTransfer;
+    const item = data.getData(ITEM);
+    const address = data.getData("text/uri-list").split(/\r?\n/).find((line) => line && !line.startsWith("#"));
+    if (!item && (this.own || (!data.files.length && !address))) return;
+    event.preventDefault();
+    if (item) this.ask(item);
+    else if (data.files.length) this.take(data.files);
+    else this.ask(address);
+  }
+
+  pasted(event) {
+    const files = event.clipboardData?.files;
+    if (files?.length) {
+      event.preventDefault();
+      this.take(files);
+      return;
+    }
+    const text = event.clipboardData?.getData("text/plain").trim() ?? "";
+    const typing = event.target instanceof Element && event.target.closest("input, textarea");
+    if (!typing && /^https?:\/\/\S+$/i.test(text)) {
+      event.preventDefault();
+      this.ask(text);
+    }
+  }
+
+  take(files) {
+    const chosen = new DataTransfer();
+    for (const file of this.file.multiple ? files : [files[0]]) chosen.items.add(file);
+    this.file.files = chosen.files;
+    this.send();
+  }
+
+  ask(words) {
+    this.form.elements.q.value = words;
+    this.send();
+  }
+
+  send() {
+    this.form.requestSubmit();
+  }
+});

@@ -1,0 +1,33 @@
+// <theme-switch>: the system's colours, light, dark; remembered.
+const ORDER = ["", "light", "dark"];
+const NAMES = { "": "as the system has them", light: "light", dark: "dark" };
+
+customElements.define("theme-switch", class extends HTMLElement {
+  connectedCallback() {
+    this.button = this.querySelector("button");
+    this.button.addEventListener("click", () => this.choose(ORDER[(ORDER.indexOf(this.theme) + 1) % ORDER.length]));
+    this.tell();
+  }
+
+  get theme() {
+    return document.documentElement.dataset.theme ?? "";
+  }
+
+  choose(theme) {
+    if (theme) document.documentElement.dataset.theme = theme;
+    else delete document.documentElement.dataset.theme;
+    try {
+      if (theme) localStorage.setItem("morelike-theme", theme);
+      else localStorage.removeItem("morelike-theme");
+    } catch {
+      // it holds for this page then
+    }
+    this.tell();
+  }
+
+  tell() {
+    const sentence = `Colours: ${NAMES[this.theme]}`;
+    this.button.setAttribute("aria-label", sentence);
+    this.button.title = sentence;
+  }
+});

@@ -1,0 +1,45 @@
+// What makes the page better than links and forms. Each element is a file of its own.
+import "./vendor/htmx/htmx.esm.min.js";
+import "./elements/crop-box.js";
+import "./elements/drop-zone.js";
+import "./elements/job-progress.js";
+import "./elements/result-grid.js";
+import "./elements/theme-switch.js";
+import "./elements/threshold-slider.js";
+import "./elements/upload-queue.js";
+
+// A picture that cannot be drawn says so instead of showing a broken frame.
+document.addEventListener("error", (event) => {
+  const image = event.target;
+  const picture = image instanceof HTMLImageElement ? image.closest(".picture") : null;
+  if (!picture) return;
+  picture.classList.add("blank");
+  picture.textContent = "no preview";
+}, true);
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && document.activeElement instanceof HTMLElement) {
+    document.activeElement.blur();
+    return;
+  }
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target instanceof Element && event.target.closest("input, textarea, select")) return;
+  const words = document.querySelector("#q");
+  if (!words) return;
+  event.preventDefault();
+  words.focus();
+  words.select();
+});
+
+// A server that does not answer is said, not swallowed; and taken back when it answers again.
+const say = (sentence) => { document.querySelector("#said").textContent = sentence; };
+document.addEventListener("htmx:error", () => say("The server does not answer. Is it still running?"));
+document.addEventListener("htmx:after:request", (event) => {
+  say("");
+  // a session that has ended leads to the login page: all of it, not a part of it inside this page
+  const answered = event.detail?.ctx?.response?.raw;
+  if (answered?.redirected && new URL(answered.url).pathname === "/login") {
+    event.preventDefault();
+    location.assign(answered.url);
+  }
+});

@@ -1,0 +1,151 @@
+"""The JSON shapes of the command line and of the HTTP API: stable names, documented in docs/cli.md."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from morelike.hits import Hits
+    from morelike.library import CollectionSummary
+    from morelike.progress import AddReport
+    from morelike.records import Job
+    from morelike.types import Card, Hit, Item, Rejection, Source
+
+__all__ = [
+    "answer_shape",
+    "card_shape",
+    "collection_shape",
+    "hit_shape",
+    "item_shape",
+    "job_shape",
+    "rejection_shape",
+    "report_shape",
+    "source_name",
+]
+
+
+def answer_shape(hits: Hits, *, explain: bool = False) -> dict[str, Any]:
+    """One page of hits. ``nothing_similar``: the best is no closer than chance would have it."""
+    shape: dict[str, Any] = {
+        "hits": [hit_shape(hit, explain=explain) for hit in hits],
+        "more": hits.more,
+        "nothing_similar": hits.nothing_similar,
+    }
+    return {**shape, "timings": dict(hits.timings)} if explain else shape
+
+
+def hit_shape(hit: Hit, *, explain: bool = False) -> dict[str, Any]:
+    """One hit of ``search``. ``percentile`` is None where its space was not calibrated."""
+    span = hit.span
+    shape = {
+        "item": hit.item,
+        "source": hit.source,
+        "score": float(hit.score),
+        "percentile": hit.percentile,
+        "unit": {name: float(value) for name, value in hit.unit.items()},
+        "span": {"unit": span.unit, "start": span.start, "end": span.end},
+        "metadata": dict(hit.metadata),
+    }
+    return {**shape, "why": dict(hit.why)} if explain else shape
+
+
+def collection_shape(summary: CollectionSummary) -> dict[str, Any]:
+    """One collection of ``ls``."""
+    return {
+        "name": summary.name,
+        "modality": summary.modality,
+        "items": summary.items,
+        "rejected": summary.rejected,
+        "encoders": [space.card.id for space in summary.spaces if space.active],
+        "created_at": summary.created_at,
+    }
+
+
+def job_shape(job: Job) -> dict[str, Any]:
+    """One job: what was asked for, how far it is, and what came of it."""
+    return {
+        "id": job.id,
+        "kind": job.kind,
+        "collection": job.collection,
+        "arguments": dict(job.arguments),
+        "state": job.state,
+        "progress": dict(job.progress),
+        "result": dict(job.result),
+        "error": job.error,
+        "hint": job.hint,
+        "attempts": job.attempts,
+        "cancelling": job.cancelling,
+        "created_at": job.created_at,
+        "started_at": job.started_at,
+        "finished_at": job.finished_at,
+    }
+
+
+def item_shape(item: Item) -> dict[str, Any]:
+    """One item of ``ls`` and ``show``."""
+    return {
+        "item": item.id,
+        "source": source_name(item),
+        "state": item.state,
+        "media_type": item.media_type,
+        "size": item.digest.size,
+        "blake3": item.digest.blake3,
+        "md5": item.digest.md5,
+        "tags": list(item.tags),
+        "info": dict(item.info),
+        "sources": [_source_shape(source) for source in item.sources],
+        "in_place": item.in_place,
+        "added_at": item.added_at,
+        "updated_at": item.updated_at,
+    }
+
+
+def _source_shape(source: Source) -> dict[str, Any]:
+    return {
+        "uri": source.uri,
+        "name": source.name,
+        "size": source.size,
+        "metadata": dict(source.metadata),
+        "added_at": source.added_at,
+    }
+
+
+def source_name(item: Item) -> str:
+    """Where the item was found first; its id where no source is left."""
+    return item.sources[0].uri if item.sources else item.id
+
+
+def rejection_shape(rejection: Rejection) -> dict[str, Any]:
+    """One row of the ledger."""
+    return {
+        "source": rejection.uri,
+        "item": rejection.item_id,
+        "stage": rejection.stage,
+        "reason": rejection.reason,
+        "attempts": rejection.attempts,
+        "at": rejection.at,
+    }
+
+
+def report_shape(collection: str, report: AddReport) -> dict[str, Any]:
+    """What ``add`` did."""
+    values = {name: value for name, value in asdict(report).items() if name != "rejections"}
+    rejections = [rejection_shape(rejection) for rejection in report.rejections]
+    return {"collection": collection, **values, "rejections": rejections}
+
+
+def card_shape(card: Card) -> dict[str, Any]:
+    """An encoder's identity, without its preprocessing numbers."""
+    return {
+        "name": card.name,
+        "id": card.id,
+        "family": card.family,
+        "kinds": list(card.kinds),
+        "form": card.form,
+        "dim": card.dim,
+        "metric": card.metric,
+        "licence": card.licence,
+        "source": card.source,
+        "description": card.description,
+    }

@@ -1,0 +1,98 @@
+"""A real server process over a library of photographs, and a real Chromium in front of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from browser_pages import PATIENCE, Served, Watched, serving, watch
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+import morelike
+from morelike import demo
+from morelike.settings import Settings
+
+PHOTOGRAPHS = (
+    "astronaut.png",
+    "camera.png",
+    "chelsea.png",
+    "coffee.png",
+    "coins.png",
+    "moon.png",
+    "motorcycle_left.png",
+    "rocket.jpg",
+)
+NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+)
+
+
+expect.set_options(timeout=PATIENCE)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium; skips by name where there is none, and fails in CI."""
+    program = next(filter(None, map(shutil.which, NAMES)), None)
+    if program is None:
+        sentence = "no Chromium on this machine: scripts/chromium installs it"
+        if os.environ.get("CI"):
+            pytest.fail(sentence)
+        pytest.skip(sentence)
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="session")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """(eight photographs with four altered copies of each, one further altered copy of each)."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(demo, "PHOTOGRAPHS", PHOTOGRAPHS)
+        return demo.make_pictures(tmp_path_factory.mktemp("pictures"))
+
+
+@pytest.fixture(scope="session")
+def filled(photographs: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library with the collection ``photographs`` of forty pictures, calibrated."""
+    folder = tmp_path_factory.mktemp("filled") / "library"
+    with morelike.open(Settings(library=folder, offline=True)) as library:
+        collection = library.collection("photographs", modality="image", encoder="classic")
+        assert collection.add(str(photographs[0])).added == 5 * len(PHOTOGRAPHS)
+        collection.calibrate()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def served(filled: Path, photographs: tuple[Path, Path]) -> Iterator[Served]:
+    """The library above behind a server. Tests leave astronauts, coffee, cats and coins in ``photographs`` alone."""
+    with serving(filled, "--allow-root", str(photographs[0].parent)) as url:
+        yield Served(url, filled, *photographs)
+
+
+@pytest.fixture
+def watched(browser: Browser) -> Iterator[Watched]:
+    """A page in an empty profile; the test fails where the browser complained of anything unexpected."""
+    context = browser.new_context(viewport={"width": 1280, "height": 720}, reduced_motion="reduce")
+    seen = watch(context)
+    yield seen
+    context.close()
+
+    assert seen.unexpected() == []
+
+
+@pytest.fixture
+def page(watched: Watched) -> Page:
+    return watched.page

@@ -1,0 +1,92 @@
+"""Collections and items in a real browser."""
+
+from __future__ import annotations
+
+import re
+
+from browser_pages import Served, Watched
+from playwright.sync_api import Page, expect
+
+
+def test_a_collection_is_made_and_dropped(page: Page, served: Served) -> None:
+    """A name and an encoder make one; dropping it asks first, and says what goes."""
+    page.goto(served.url)
+    page.get_by_text("New collection", exact=True).click()
+    page.fill("#name", "made-here")
+    classic = page.locator(".choices label", has=page.locator("input[value=classic]"))
+    expect(classic).to_contain_text("no weights needed")
+    expect(page.locator(".choices label", has=page.locator("input[value=dinov2-small]"))).to_contain_text("Apache-2.0")
+    classic.click()
+    page.get_by_role("button", name="Make it").click()
+    expect(page).to_have_url(re.compile("/c/made-here/add$"))
+
+    page.goto(served.url)
+    card = page.locator(".shelved", has=page.get_by_role("link", name="Search made-here"))
+    card.get_by_text("Drop", exact=True).click()
+    card.get_by_role("button", name="Drop made-here").click()
+    expect(page).to_have_url(f"{served.url}/")
+    expect(page.locator(".shelved", has_text="made-here")).to_have_count(0)
+
+
+def test_a_name_that_is_taken(watched: Watched, served: Served) -> None:
+    """What is wrong with a new collection is said above the form, which keeps what was typed."""
+    watched.expected = ("status of 4",)
+    page = watched.page
+    page.goto(served.url)
+    page.get_by_text("New collection", exact=True).click()
+    page.fill("#name", "photographs")
+    page.get_by_role("button", name="Make it").click()
+
+    expect(page.get_by_role("alert")).to_contain_text("photographs already")
+    expect(page.locator("#name")).to_have_value("photographs")
+
+
+def test_an_item_is_tagged_and_found_by_its_tag(page: Page, served: Served) -> None:
+    """Tags are added and removed on the item's page; the list of items can be narrowed to them."""
+    page.goto(f"{served.url}/c/photographs/items")
+    page.locator(".hit .name", has_text="rocket/original").click()
+    expect(page.locator(".facts")).to_contain_text("image/jpeg")
+    page.fill("#add", "in space, tall")
+    page.get_by_role("button", name="Add", exact=True).click()
+    expect(page.get_by_role("button", name=re.compile("Remove the tag"))).to_have_count(2)
+    page.get_by_role("button", name="Remove the tag tall").click()
+    expect(page.get_by_role("button", name=re.compile("Remove the tag"))).to_have_count(1)
+
+    page.goto(f"{served.url}/c/photographs/items")
+    page.fill("#filter", "tag = 'in space'")
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("1 item")
+    expect(page.locator(".hit .name")).to_have_text(["rocket/original.jpg"])
+
+
+def test_an_item_is_removed(page: Page, served: Served) -> None:
+    """Removing an item asks first; afterwards the list is without it."""
+    page.goto(f"{served.url}/c/photographs/items")
+    count = page.locator(".hit").count()
+    page.locator(".hit .name", has_text="motorcycle_left/rotated").click()
+    page.get_by_text("Remove from the collection").click()
+    page.get_by_role("button", name="Remove rotated.jpg").click()
+
+    expect(page.locator(".hit")).to_have_count(count - 1)
+    expect(page.locator(".hit .name", has_text="motorcycle_left/rotated")).to_have_count(0)
+
+
+def test_the_original_opens(page: Page, served: Served) -> None:
+    """The link to the original leads to the bytes themselves."""
+    page.goto(f"{served.url}/c/photographs/items")
+    with page.context.expect_page() as opened:
+        page.locator(".hit").first.hover()
+        page.get_by_role("link", name=re.compile("^The original of ")).first.click()
+
+    answer = page.context.request.get(opened.value.url)
+    assert answer.headers["content-type"].startswith("image/")
+    assert int(answer.headers["content-length"]) > 1000
+
+
+def test_an_unknown_address_is_a_page(watched: Watched, served: Served) -> None:
+    """A collection, an item or a page that is not there is said in words, with a way on."""
+    watched.expected = ("status of 404",)
+    for place in ("/c/nowhere", "/i/photographs/ffffffffffff"):
+        watched.page.goto(served.url + place)
+        expect(watched.page.get_by_role("heading", level=1)).to_have_text("Not here")
+        expect(watched.page.get_by_role("link", name="All collections")).to_be_visible()

@@ -1,0 +1,170 @@
+"""The OpenAPI document: whole, true, and shown from our own files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from serving_library import Served
+
+from morelike.server import asked, schemas
+from morelike.server.samples import SAMPLES
+
+STATIC = Path(schemas.__file__).parent / "static"
+DESIGN = {
+    ("GET", "/api/v1/collections"),
+    ("POST", "/api/v1/collections"),
+    ("GET", "/api/v1/collections/{collection}"),
+    ("DELETE", "/api/v1/collections/{collection}"),
+    ("POST", "/api/v1/collections/{collection}/items"),
+    ("GET", "/api/v1/collections/{collection}/items"),
+    ("GET", "/api/v1/collections/{collection}/items/{item}"),
+    ("PATCH", "/api/v1/collections/{collection}/items/{item}"),
+    ("DELETE", "/api/v1/collections/{collection}/items/{item}"),
+    ("GET", "/api/v1/collections/{collection}/items/{item}/content"),
+    ("GET", "/api/v1/collections/{collection}/items/{item}/preview"),
+    ("GET", "/api/v1/collections/{collection}/rejected"),
+    ("POST", "/api/v1/collections/{collection}/search"),
+    ("POST", "/api/v1/collections/{collection}/reembed"),
+    ("POST", "/api/v1/collections/{collection}/dedup"),
+    ("POST", "/api/v1/collections/{collection}/dedup/undo"),
+    ("POST", "/api/v1/collections/{collection}/distinct"),
+    ("POST", "/api/v1/collections/{collection}/calibrate"),
+    ("POST", "/api/v1/search"),
+    ("GET", "/api/v1/jobs"),
+    ("GET", "/api/v1/jobs/{job}"),
+    ("DELETE", "/api/v1/jobs/{job}"),
+    ("POST", "/api/v1/jobs/{job}/retry"),
+    ("GET", "/api/v1/jobs/{job}/events"),
+    ("GET", "/api/v1/encoders"),
+    ("GET", "/api/v1/storage"),
+    ("GET", "/healthz"),
+    ("GET", "/readyz"),
+    ("GET", "/metrics"),
+}
+
+
+@pytest.fixture
+def document(reading: Served) -> dict[str, Any]:
+    found: dict[str, Any] = reading.client.get("/openapi.json").json()
+    return found
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield method.upper(), path, operation
+
+
+def test_every_route_is_there(document: dict[str, Any]) -> None:
+    """The routes that are promised, and the page's own are not among them."""
+    there = {(method, path) for method, path, _ in operations(document)}
+
+    assert document["openapi"].startswith("3.1")
+    assert there >= DESIGN
+    assert all(path.startswith("/api/v1/") or path in {"/healthz", "/readyz", "/metrics"} for _, path in there)
+
+
+def test_every_operation_is_described(document: dict[str, Any]) -> None:
+    """A summary, a description, a tag, an example of what it gives, and its problems as problem documents."""
+    ids = []
+    for method, path, operation in operations(document):
+        where = f"{method} {path}"
+        ids.append(operation["operationId"])
+        assert operation["summary"], where
+        assert len(operation["description"]) > 20, where
+        assert len(operation["tags"]) == 1, where
+        for status, response in operation["responses"].items():
+            content = response.get("content", {})
+            if int(status) >= 400:
+                assert set(content) == {"application/problem+json"}, where
+                assert content["application/problem+json"]["schema"]["$ref"].endswith("/Problem")
+            elif "application/json" in content:
+                assert content["application/json"].get("example"), where
+        if path != "/healthz":
+            assert {"401", "403", "500"} <= set(operation["responses"]), where
+    assert len(ids) == len(set(ids))
+
+
+def test_what_changes_things_needs_more_than_a_reader(document: dict[str, Any]) -> None:
+    """No route that changes anything is open to a reader; making and dropping collections is an admin's."""
+    searches = {"/api/v1/search", "/api/v1/collections/{collection}/search"}
+    roles = {
+        (method, path): op.get("x-role", "reader" if method == "GET" else "writer")
+        for method, path, op in operations(document)
+    }
+
+    readers = {path for (method, path), role in roles.items() if role == "reader" and method != "GET"}
+    assert readers == searches
+    assert roles["POST", "/api/v1/collections"] == roles["DELETE", "/api/v1/collections/{collection}"] == "admin"
+
+
+def test_references_lead_somewhere(document: dict[str, Any]) -> None:
+    """Every ``$ref`` names a schema that is there, and no schema is there for nothing."""
+    found: set[str] = set()
+
+    def walk(value: Any) -> None:
+        if isinstance(value, dict):
+            if isinstance(value.get("$ref"), str):
+                found.add(value["$ref"].removeprefix("#/components/schemas/"))
+            for inner in value.values():
+                walk(inner)
+        elif isinstance(value, list):
+            for inner in value:
+                walk(inner)
+
+    walk(document)
+
+    assert found == set(document["components"]["schemas"])
+
+
+@pytest.mark.parametrize(
+    ("model", "sample"),
+    [
+        (asked.AddRequest, "add"),
+        (schemas.Answer, "answer"),
+        (schemas.Answers, "answers"),
+        (schemas.BroughtBack, "brought_back"),
+        (schemas.CollectionOut, "collection"),
+        (schemas.CollectionList, "collections"),
+        (schemas.Dropped, "dropped"),
+        (schemas.EncoderList, "encoders"),
+        (schemas.ItemOut, "item"),
+        (schemas.ItemList, "items"),
+        (schemas.JobOut, "job"),
+        (schemas.JobList, "jobs"),
+        (schemas.RejectedList, "rejected"),
+        (schemas.Removed, "removed"),
+        (schemas.Storage, "storage"),
+        (schemas.UploadReport, "upload"),
+    ],
+)
+def test_examples_fit_their_schemas(model: type[Any], sample: str) -> None:
+    """What the document shows could really be sent, and has every field."""
+    model.model_validate(SAMPLES[sample], strict=True)
+
+
+@pytest.mark.parametrize(("model", "sample"), [(asked.SearchRequest, "queries"), (asked.SeveralRequest, "several")])
+def test_example_queries_are_valid(model: type[Any], sample: str) -> None:
+    """So could be each of the queries."""
+    for value in SAMPLES[sample].values():
+        model.model_validate_json(json.dumps(value))
+
+
+def test_the_docs_come_from_here(reading: Served) -> None:
+    """Every file that /docs loads is one of ours, and is there."""
+    import re
+
+    page = reading.client.get("/docs").text
+    files = re.findall(r'(?:src|href)="([^"]+)"', page)
+
+    assert len(files) >= 4
+    for file in files:
+        assert file.startswith("/"), file
+        assert reading.client.get(file).status_code == 200, file
+    assert "<script>" not in page
+    assert " style=" not in page
+    assert "http" not in (STATIC / "docs.js").read_text(encoding="utf-8").replace('"use strict"', "")
