@@ -153,13 +153,14 @@ class Scale:
     """What the scores of one answer mean, as far as that was measured.
 
     It was measured between items. So it says nothing of words, whose vectors lie elsewhere than those of what they
-    name; nor of scores that are not the space's own: those of fused ranks, of keywords, of a rescorer.
+    name; nor of sums from which something was taken away; nor of scores that are not the space's own: those of fused
+    ranks, of keywords, of a rescorer.
     """
 
     def __init__(self, stores: Stores, spaces: Iterable[Space], query: Query) -> None:
         self._one_example = len(query.examples) == 1
         self._by_kind: dict[Kind, tuple[str, Calibration]] = {}
-        if any(example.form == "text" for example in query.examples):
+        if any(example.form == "text" or example.weight < 0 for example in query.examples):
             return
         for space in spaces:
             if space.card.form != "terms" and (known := calibration_of(stores, space)) is not None:

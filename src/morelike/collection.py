@@ -81,6 +81,7 @@ class OpenCollection(Duplicates):
         retry: bool = False,
         tags: Sequence[str] = (),
         metadata: Mapping[str, Any] | None = None,
+        index: bool = True,
         progress: Callable[[Progress], None] | None = None,
         stop: Event | None = None,
     ) -> AddReport:
@@ -88,7 +89,8 @@ class OpenCollection(Duplicates):
 
         A bad item is a row in the ledger, not the end. ``retry`` takes up rejected items again, all of them where no
         source is named. ``sync`` drops sources that are gone. Setting ``stop`` ends it cleanly; a second run goes on.
-        Raises SourceError, StoreError, ModelError.
+        ``index``: once all is added, make what a large collection needs for fast searches, which may take minutes;
+        without it ``Library.build_index`` does. Raises SourceError, StoreError, ModelError.
         """
         exclude = _several(exclude)
         options = Options(in_place, sync, retry, _several(tags), dict(metadata or {}))
@@ -98,17 +100,26 @@ class OpenCollection(Duplicates):
             work = self._ingest(
                 replace(options, in_place=True), progress, stop
             )  # those with a path: see rejected_blobs
-            return self._run(work, [("", rejected_blobs(self._stores, self._record, in_place=in_place))])
+            again = rejected_blobs(self._stores, self._record, in_place=in_place)
+            return self._run(work, [("", again)], stop, index=index)
         settings = self._stores.settings
         work = self._ingest(options, progress, stop)
         if progress is not None:
             self._count_ahead(work, sources, exclude)
-        return self._run(work, ((origin, blobs) for _, origin, blobs in as_sources(sources, settings, exclude)))
+        given = ((origin, blobs) for _, origin, blobs in as_sources(sources, settings, exclude))
+        return self._run(work, given, stop, index=index)
 
-    def _run(self, work: Ingest, sources: Iterable[tuple[str, Iterator[Blob]]]) -> AddReport:
+    def _run(
+        self, work: Ingest, sources: Iterable[tuple[str, Iterator[Blob]]], stop: Event | None, *, index: bool
+    ) -> AddReport:
         report = work.run(sources)
         if not report.interrupted:
             keep_calibrated(self._stores, self._record)
+            vectors = self._stores.vectors
+            for space in (one for one in self.spaces if index and one.active and one.card.form != "terms"):
+                if vectors.due(space.id):
+                    work.say("all is added; the index for fast searches is being made, which can be left off")
+                    vectors.build(space.id, stop=stop)
         return report
 
     def _ingest(self, options: Options, progress: Callable[[Progress], None] | None, stop: Event | None) -> Ingest:

@@ -112,6 +112,9 @@ class Ingest:
         self._meter.spend("encode", self._active.seconds)
         return self._meter.report(interrupted=self._stop.is_set())
 
+    def say(self, sentence: str) -> None:
+        self._meter.waiting(sentence)
+
     def expect(self, total: int) -> None:
         """How many blobs are coming, once somebody has counted them."""
         self._meter.total = total

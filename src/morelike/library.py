@@ -15,6 +15,7 @@ from morelike.deletion import delete_collection
 from morelike.doctor import DoctorReport, examine
 from morelike.errors import MorelikeError, NoSuchCollection, UsageError
 from morelike.jobs import LEASE, JobRunner, Jobs, Report
+from morelike.lane import LaneStats
 from morelike.lanes import Lanes
 from morelike.protocols import Encoder
 from morelike.records import Job
@@ -174,6 +175,13 @@ class Library:
         with self._stores.lock.hold(f"drop {name}"):
             delete_collection(self._stores, found)
 
+    def build_index(self, stop: Event | None = None) -> bool:
+        """Make what searches of large collections need to be fast, where it is due; whether anything was made.
+
+        Slow; searches and writes go on meanwhile. Setting ``stop`` ends it within about a second.
+        """
+        return self._stores.vectors.due() and self._stores.vectors.build(stop=stop)
+
     def storage(self) -> dict[str, int]:
         """Bytes on disk by part: ``catalog``, ``vectors``, ``blobs``."""
         stores = self._stores
@@ -182,6 +190,10 @@ class Library:
             "vectors": stores.vectors.bytes_used(),
             "blobs": stores.blobs.bytes_used(),
         }
+
+    def batching(self) -> tuple[LaneStats, ...]:
+        """What each encoder in use has done so far, by name: queries, batches, payloads, seconds."""
+        return self._lanes.stats()
 
     def failing(self) -> dict[str, str]:
         """The parts that do not answer now, each with the reason; empty where all is well. Cheap."""

@@ -102,8 +102,8 @@ def search(
 ) -> None:
     """Find the items that are most like an example.
 
-    Scores are higher for closer. The percentile, where it is known, is the share of random pairs of the collection's
-    items that are less alike. The example is read exactly as `add` reads files.
+    Scores are higher for closer. The percentile (%), where it is known, is the share of random pairs of items that are
+    less alike. The example is read exactly as `add` reads files.
     """
     session = session_of(context)
     with session.open() as library:
@@ -186,7 +186,7 @@ def print_hits(hits: Sequence[Hit], *, offset: int = 0) -> None:
     unit = next(iter(hits[0].unit), "")
     other_unit = unit if any(hit.unit.get(unit) != hit.score for hit in hits) else ""
     known = any(hit.percentile is not None for hit in hits)
-    heads = ["#", "score"] + (["percentile"] if known else []) + ([other_unit] if other_unit else []) + ["item"]
+    heads = ["#", "score"] + (["%"] if known else []) + ([other_unit] if other_unit else []) + ["item"]
     heads += (["where"] if spans else []) + ["source"]
     rows = []
     for place, hit in enumerate(hits, start=offset + 1):
@@ -196,7 +196,7 @@ def print_hits(hits: Sequence[Hit], *, offset: int = 0) -> None:
         row.append(hit.item[:ID_LENGTH])
         row += [_where(hit.span)] if spans else []
         rows.append([*row, near(hit.source)])
-    table(rows, heads, right=("#", "score", "percentile", other_unit), long="source")
+    table(rows, heads, right=("#", "score", "%", other_unit), long="source")
 
 
 def _where(span: Span) -> str:

@@ -66,7 +66,7 @@ def serve(
     session = session_of(context)
     roots = tuple(_folder(folder) for folder in allow_root) if allow_root else session.settings().allow_roots or ()
     form = log_format or ("text" if sys.stderr.isatty() else "json")
-    options = ServerOptions(host, port, 0 if no_jobs else workers, form)
+    options = ServerOptions(host, port, 0 if no_jobs else workers)
     with session.open(make=True, allow_roots=roots) as library, written(form, quiet=session.quiet):
 
         def ready(address: str) -> None:

@@ -39,7 +39,7 @@ def add_uploads(
         raise Refused(422, "no file was sent", hint="send one or more multipart parts named `files`")
     blobs = upload_blobs(files)
     before = opened.known([_digest(file) for file in files])
-    report = opened.add(*blobs, tags=tags, metadata=metadata, retry=True)
+    report = opened.add(*blobs, tags=tags, metadata=metadata, retry=True, index=False)  # see server/index.py
     there = opened.found_at([blob.uri for blob in blobs])
     rejections = {rejection.uri: rejection for rejection in report.rejections}
     seen = {item_id for item_id, state in before.items() if state in ("ready", "duplicate")}

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 from starlette.staticfiles import StaticFiles
 
 from morelike import __version__
@@ -21,6 +21,7 @@ from morelike.server import docs, pages
 from morelike.server.deps import Parts
 from morelike.server.envelope import Envelope
 from morelike.server.errors import add_handlers
+from morelike.server.index import IndexKeeper
 from morelike.server.limits import BodyLimit, Gate
 from morelike.server.metrics import Metrics
 from morelike.server.options import ServerOptions
@@ -32,6 +33,15 @@ __all__ = ["create_app"]
 
 STATIC = Path(__file__).parent / "static"
 ROUTES = (search, items, collections, jobs, upkeep, parts, health)  # the busiest first: they are tried in order
+
+
+class _Fresh(StaticFiles):
+    """Asked about at each use, so that an upgrade's files are seen; an unchanged one costs a 304."""
+
+    def file_response(self, *args: Any, **named: Any) -> Response:
+        answer = super().file_response(*args, **named)
+        answer.headers.setdefault("Cache-Control", "no-cache")
+        return answer
 
 
 def create_app(library: Library, options: ServerOptions | None = None) -> FastAPI:
@@ -59,7 +69,7 @@ def create_app(library: Library, options: ServerOptions | None = None) -> FastAP
     app.include_router(health.open_router)
     for hidden in (login.router, docs.router, pages.router):
         app.include_router(hidden, include_in_schema=False)
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.mount("/static", _Fresh(directory=STATIC), name="static")
     _describe_with_ours(app)
     return app
 
@@ -95,14 +105,16 @@ def _parts(library: Library, options: ServerOptions) -> Parts:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Jobs are done as long as the server runs; then they are given back."""
+    """Jobs are done and the index is kept as long as the server runs; then jobs are given back."""
     made: Parts = app.state.parts
     workers, lease = made.options.job_workers, made.options.job_lease
     runner = made.library.run_jobs(workers, lease=lease) if workers else None
+    keeper = IndexKeeper(made.library)
     try:
         yield
     finally:
         made.closing.set()
+        await asyncio.get_running_loop().run_in_executor(None, keeper.close)
         if runner is not None:
             await asyncio.get_running_loop().run_in_executor(None, runner.close)
         for gate in (made.searches, made.fetches, made.uploads, made.pictures, made.events, made.writes):

@@ -8,11 +8,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import IO, Any, Final
+from typing import IO, Any, Final, Literal
 
-from morelike.server.options import LogFormat
+__all__ = ["LogFormat", "requests_log", "written"]
 
-__all__ = ["requests_log", "written"]
+LogFormat = Literal["json", "text"]
 
 requests_log: Final = logging.getLogger("morelike.server.requests")
 """Each record has ``fields``: what the line says besides time and message."""

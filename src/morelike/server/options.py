@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal
 
 from morelike.jobs import LEASE
 
-__all__ = ["LogFormat", "ServerOptions", "is_loopback"]
-
-LogFormat = Literal["json", "text"]
+__all__ = ["ServerOptions", "is_loopback"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +23,6 @@ class ServerOptions:
     host: str = "127.0.0.1"
     port: int = 8000
     job_workers: int = 1
-    log_format: LogFormat = "json"
     allow_roots: tuple[Path, ...] = ()
     job_lease: float = LEASE
 

@@ -18,6 +18,7 @@ from morelike.library import Library
 from morelike.server.app import create_app
 from morelike.server.deps import Parts
 from morelike.server.options import ServerOptions
+from morelike.server.patience import Patient
 
 __all__ = ["Serving", "address_of", "listen", "serve"]
 
@@ -103,8 +104,6 @@ def serve(
 
 def config_of(app: Any) -> uvicorn.Config:
     """uvicorn's settings for one application. Its own logs and guesses about proxies are left out."""
-    from morelike.server.patience import Patient
-
     return uvicorn.Config(
         app,
         http=Patient,

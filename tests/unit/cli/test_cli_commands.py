@@ -173,10 +173,10 @@ def test_search_shape(filled, pictures: Path) -> None:
     """``search --json`` has the documented shape, best first, and says that there are more."""
     answer = filled("search", "photos", pictures / "a" / "1.png", "-k", 2, "--json").json
 
-    assert set(answer) == {"hits", "more"}
+    assert set(answer) == {"hits", "more", "nothing_similar"}
     assert answer["more"] is True
     assert len(answer["hits"]) == 2
-    assert set(answer["hits"][0]) == {"item", "source", "score", "unit", "span", "metadata"}
+    assert set(answer["hits"][0]) == {"item", "source", "score", "percentile", "unit", "span", "metadata"}
     assert answer["hits"][0]["source"].endswith("a/1.png")
     assert answer["hits"][0]["score"] == pytest.approx(1, abs=1e-4)
     assert answer["hits"][0]["score"] >= answer["hits"][1]["score"]
@@ -282,7 +282,7 @@ def test_explain(filled, pictures: Path) -> None:
     answer = filled("search", "photos", pictures / "a" / "1.png", "--explain", "--json").json
 
     assert "time: " in ran.out
-    assert set(answer) == {"hits", "more", "timings"}
+    assert set(answer) == {"hits", "more", "nothing_similar", "timings"}
     assert "why" in answer["hits"][0]
 
 
