@@ -1,6 +1,7 @@
 """`make bench`: measure, write benchmarks/results.json and docs/benchmarks.md.
 
-``python -m benchmarks [PART…]``: ``startup``, ``quality``, ``ingest``, ``memory``; all of them by default. Parts that
+``python -m benchmarks [PART…]``: ``startup``, ``quality``, ``ingest``, ``memory``, ``batching``, ``http``; all of them
+by default. ``http-million`` and ``vectors`` take many minutes, and are measured only when they are named. Parts that
 were not measured keep their last figures.
 """
 
@@ -13,7 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import ingest, memory, quality, startup
+from benchmarks import batching, ingest, memory, quality, startup, vectors
+from benchmarks import http as over_http
 from benchmarks.machine import machine
 from benchmarks.report import written
 from morelike.settings import Settings
@@ -24,7 +26,7 @@ RESULTS = ROOT / "benchmarks" / "results.json"
 
 def main() -> None:
     data = Path(os.environ.get("MORELIKE_TEST_DATA", ROOT.parent / "shared"))
-    parts = sys.argv[1:] or ["startup", "quality", "ingest", "memory"]
+    parts = sys.argv[1:] or ["startup", "quality", "ingest", "memory", "batching", "http"]
     results: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
     results["machine"] = machine()
     results["date"] = datetime.now(UTC).date().isoformat()
@@ -37,6 +39,13 @@ def main() -> None:
             results[part] = startup.measure()
         elif part == "memory":
             results[part] = [memory.measure("classic")]
+        elif part == "vectors":
+            results[part] = [vectors.measure(rows) for rows in vectors.SIZES]
+        elif part in {"http", "http-million"}:
+            sizes = over_http.SIZES if part == "http" else (1_000_000,)
+            measured = [over_http.measure(items) for items in sizes]
+            kept = [row for row in results.get("http", []) if row["items"] not in sizes]
+            results["http"] = sorted([*kept, *measured], key=lambda row: row["items"])
         elif not real:
             print(f"  skipped: no photographs in {clothing} (MORELIKE_TEST_DATA)")
         elif part == "quality":
@@ -44,8 +53,11 @@ def main() -> None:
             results[part] = [quality.measure(settings, name, clothing) for name in names]
         elif part == "ingest":
             results[part] = [ingest.measure(settings, name, clothing) for name in ("mobilenet-v2", "classic")]
+        elif part == "batching":
+            results[part] = [batching.measure(settings, name, clothing) for name in batching.ENCODERS]
         else:
-            sys.exit(f"there is no part {part!r}: startup, quality, ingest, memory")
+            known = "startup, quality, ingest, memory, batching, http, http-million, vectors"
+            sys.exit(f"there is no part {part!r}: {known}")
         print(json.dumps(results.get(part), indent=2), flush=True)
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")
     (ROOT / "docs" / "benchmarks.md").write_text(written(results))

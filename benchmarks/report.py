@@ -23,7 +23,14 @@ def written(results: dict[str, Any]) -> str:
         ),
         "",
     ]
-    sections = {"quality": _quality, "ingest": _ingest, "memory": _memory, "startup": _startup}
+    sections = {
+        "quality": _quality,
+        "ingest": _ingest,
+        "memory": _memory,
+        "http": _http,
+        "batching": _batching,
+        "startup": _startup,
+    }
     for part, section in sections.items():
         if part in results:
             lines += section(results[part])
@@ -102,6 +109,65 @@ def _memory(rows: list[dict[str, Any]]) -> list[str]:
             f"| {row['beyond_index_mb']:.1f} MB |"
         )
     return [*lines, ""]
+
+
+def _http(rows: list[dict[str, Any]]) -> list[str]:
+    lines = [
+        "## Searching over HTTP",
+        "",
+        (
+            "One client on one connection asks `morelike serve` for the ten items most like an item, at random; made-up "
+            "items of 512 numbers in clusters. No encoder is at work: this is all that a query costs beyond decoding and "
+            "encoding its example. Median and 99th percentile in ms, the client's own work included; filters leave as "
+            "much as their name says, and were evaluated once before (`first`: with that)."
+        ),
+        "",
+        "| items | unfiltered | 1 % | 10 % | 50 % | 1 %, a cluster | first, 50 % | memory | listens after |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        cells = [_latency(row["unfiltered"]), *(_latency(each) for each in row["filtered"].values())]
+        first = f"{row['filtered']['50 %']['first_ms']:.0f}"
+        rest = [first, f"{row['resident_mb']:.0f} MB", f"{row['listens_after_s']:.1f} s"]
+        lines.append(f"| {row['items']:,} | {' | '.join([*cells, *rest])} |")
+    lines += ["", "| items | connections | requests a second | median ms | 99 % ms |", "|---|---|---|---|---|"]
+    for row in rows:
+        for load in row["wrk"] if isinstance(row["wrk"], list) else []:
+            figures = f"{load['per_second']:.0f} | {load['p50_ms']:.1f} | {load['p99_ms']:.1f}"
+            lines.append(f"| {row['items']:,} | {load['connections']} | {figures} |")
+    return [*lines, "", "The second table is by `wrk`.", ""]
+
+
+def _latency(figures: dict[str, float]) -> str:
+    return f"{figures['p50_ms']:.1f} / {figures['p99_ms']:.1f}"
+
+
+def _batching(rows: list[dict[str, Any]]) -> list[str]:
+    lines = [
+        "## Queries that share the encoder",
+        "",
+        (
+            "Pictures as queries, from several clients at once; what waits when the encoder is free goes into one batch. "
+            "*Gain* is what the encoder alone makes of batches of eight, in payloads a second over one by one. In each "
+            "cell: answers a second (median ms). Decoding shares the same cores."
+        ),
+        "",
+        "| encoder | gain | 1 client | 2 | 4 | 8 | 8 over 1 | payloads a batch at 8 | 1 client, no sharing | 8, no sharing |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        shared = [_rate(row["clients"][f"shared_{clients}"]) for clients in (1, 2, 4, 8)]
+        low, high = row["eight_over_one_range"]
+        ratio = f"{row['eight_over_one']:.2f} ({low:.2f}-{high:.2f})"
+        alone = [_rate(row["clients"][f"alone_{clients}"]) for clients in (1, 8)]
+        mean = f"{row['mean_batch_of_eight']:.1f}"
+        cells = [f"`{row['encoder']}`", f"{row['encoder_gain']:.2f}", *shared, ratio, mean, *alone]
+        lines.append(f"| {' | '.join(cells)} |")
+    return [*lines, ""]
+
+
+def _rate(figures: dict[str, float]) -> str:
+    return f"{figures['per_second']:.0f} ({figures['p50_ms']:.0f})"
 
 
 def _startup(row: dict[str, float]) -> list[str]:

@@ -88,7 +88,11 @@ def settings() -> str:
     return "\n".join([*rows, ""])
 
 
-_DEFAULTS = {"library": "the user's data folder", "models_cache": "the user's cache folder"}  # they differ by machine
+_DEFAULTS = {  # they differ by machine, or need a word
+    "allow_roots": "every place",
+    "library": "the user's data folder",
+    "models_cache": "the user's cache folder",
+}
 
 
 def _shown(value: object) -> str:

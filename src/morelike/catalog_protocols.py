@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from morelike.expressions import Expression
-from morelike.records import ApiKey, Aside, Calibration, Job, JobState
+from morelike.records import ApiKey, Aside, Calibration, Job, JobState, Shown
 from morelike.types import (
     Card,
     Claim,
@@ -131,6 +131,9 @@ class CatalogReading(Protocol):
         """Oldest first."""
 
     def get_items(self, collection: Collection, item_ids: Sequence[str]) -> dict[str, Item]: ...
+
+    def shown(self, collection: Collection, item_ids: Sequence[str]) -> dict[str, Shown]:
+        """What a page of hits shows of those of the items that are ready."""
 
     def count(
         self, collection: Collection, *, filter: Expression | None = None, state: ItemState | None = "ready"

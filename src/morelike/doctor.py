@@ -137,7 +137,8 @@ def _items_to_redo(stores: Stores, collection: Collection, report: DoctorReport,
 
 
 def _orphan_vectors(stores: Stores, collection: Collection, report: DoctorReport, *, fix: bool) -> None:
-    unready = [item.id for state in ("pending", "deleting") for item in _all_items(stores, collection, state)]
+    states = ("pending", "deleting", "duplicate")
+    unready = [item.id for state in states for item in _all_items(stores, collection, state)]
     on_their_way = [s.id for own in stores.catalog.segments_of(collection, unready).values() for s in own]
     for space in stores.catalog.spaces(collection):
         ready = stores.catalog.segment_ids(collection, _kind(space))

@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -73,11 +74,13 @@ def as_sources(
 
     # all of them first: the last one's spelling mistake must not come to light after hours
     opened = [open_source(str(thing), settings, exclude) if isinstance(thing, str | Path) else None for thing in things]
-    for thing, source in zip(things, opened, strict=True):
-        if source is not None:
-            yield source[0], origin(str(thing)), source[1]
-        else:
-            yield "given", "", iter([as_blob(thing, settings)])
+    for given, group in groupby(zip(things, opened, strict=True), key=lambda pair: pair[1] is None):
+        if given:  # together, so that the stages of ``add`` overlap
+            yield "given", "", (as_blob(thing, settings) for thing, _ in group)
+            continue
+        for thing, source in group:
+            if source is not None:
+                yield source[0], origin(str(thing)), source[1]
 
 
 def _is_place(text: str) -> bool:

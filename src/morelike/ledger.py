@@ -9,9 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 
-from morelike.errors import ItemError, NoSuchItem, OriginalGone
+from morelike.errors import ItemError, NoSuchItem, OriginalGone, SourceError
 from morelike.originals import original
 from morelike.progress import Meter
+from morelike.sources.opening import check_allowed
 from morelike.types import Blob, Collection, Rejection
 from morelike.wiring import Stores
 
@@ -80,7 +81,8 @@ def rejected_blobs(stores: Stores, collection: Collection, *, in_place: bool) ->
             item = items.get(rejection.item_id)
             if os.path.isabs(rejection.uri) and os.path.isfile(rejection.uri):  # noqa: PTH113, PTH117 # never raise
                 metadata = known[rejection.uri][0].metadata if rejection.uri in known else {}
-                with suppress(OSError):  # it went a moment ago
+                with suppress(OSError, SourceError):  # it went a moment ago, or may not be read
+                    check_allowed(rejection.uri, stores.settings.allow_roots)
                     blob = Blob.from_path(Path(rejection.uri), metadata=metadata)
                     yield blob if (in_place if item is None else item.in_place) else replace(blob, path=None)
             elif item is not None:

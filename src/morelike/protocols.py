@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from threading import Event
 from typing import Any, BinaryIO, Protocol, runtime_checkable
 
 from morelike.catalog_protocols import Catalog
@@ -158,6 +159,16 @@ class VectorStore(Protocol):
 
     def checkpoint(self) -> None:
         """Write what makes the next open fast. Never needed for durability. Only under the write lock."""
+
+    def due(self, space_id: int | None = None) -> bool:
+        """Whether ``build`` has something to make, of one space or of any. Cheap."""
+
+    def build(self, space_id: int | None = None, *, stop: Event | None = None) -> bool:
+        """Make what makes searches of large spaces fast; whether anything was made.
+
+        Slow, never needed, and anyone may call it at any time: searches and writes go on meanwhile, and where somebody
+        else is at it nothing is done. It ends soon after ``stop`` is set; what was made until then is kept.
+        """
 
     def verify(self) -> list[str]:
         """One sentence a fault found in the store's own files."""

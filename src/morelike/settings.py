@@ -73,9 +73,7 @@ class Settings(BaseSettings):
     workers: int = Field(0, ge=0, description="Decode threads; 0 means one a core.")
     encoder_threads: int = Field(0, ge=0, description="Threads inside an encoder's own runtime; 0 means one a core.")
     query_batch: int = Field(16, ge=1, description="The most payloads of concurrent queries that are encoded together.")
-    query_queue: int = Field(
-        256, ge=1, description="Queries that may wait for an encoder; further ones are refused."
-    )
+    query_queue: int = Field(256, ge=1, description="Queries that may wait for an encoder; further ones are refused.")
     look_ahead: int = Field(64, ge=8, description="How many items each stage of `add` works ahead; memory follows it.")
     commit_items: int = Field(128, ge=1, description="Items made durable together by `add`.")
     commit_seconds: float = Field(2.0, gt=0, description="The longest that a finished item waits for its group.")

@@ -565,7 +565,7 @@ def test_explain_times_the_stages(photos: OpenCollection, pictures: Path) -> Non
     """Where a query's time goes is told when asked for, and only then."""
     hits = photos.search(_files(pictures)[0], explain=True)
 
-    assert set(hits.timings) == {"embed", "vectors", "catalog"}
+    assert set(hits.timings) == {"decode", "embed", "vectors", "catalog"}
     assert photos.search(_files(pictures)[0]).timings == {}
 
 

@@ -71,7 +71,11 @@ class Embedding:
 
     def _rows(self, part: _Part) -> Vectors:
         if part.rows is None:
-            part.rows = part.future.result() if part.future is not None else _nothing(self._space)
+            if part.future is None:
+                part.rows = _nothing(self._space)
+            else:
+                with self._clock.waiting():
+                    part.rows = part.future.result()
             self._embedder.remember(part.key, part.rows)
         return part.rows
 
@@ -118,7 +122,7 @@ class Embedder:
             with clock.stage("embed"):
                 part.rows = self._stored(space, example.content, states[example.content])
         else:
-            self._blob(space, example, part)
+            self._blob(space, example, part, clock)
         return part
 
     def _text(self, space: Space, example: Example, part: _Part) -> None:
@@ -138,9 +142,11 @@ class Embedder:
             cut = payload if example.crop is None else crop_image(payload, example.crop)
             part.prepared = [self.lane(space).encoder.prepare("image", cut)]
 
-    def _blob(self, space: Space, example: Example, part: _Part) -> None:
+    def _blob(self, space: Space, example: Example, part: _Part, clock: Clock) -> None:
         mine = example.form == "item"
-        blob, digest = _read(stored_blob(self.stores, self.collection, example.content) if mine else example.content)
+        with clock.waiting():  # the bytes may lie far away
+            found = stored_blob(self.stores, self.collection, example.content) if mine else example.content
+            blob, digest = _read(found)
         if not mine:
             recognise(blob, self.modality)
         if digest and self._known(space, part, digest, PurePath(blob.name).suffix.lower()):

@@ -56,20 +56,22 @@ class Search:
 
     def answer(self, query: Query, *, rescorer: Rescorer | None = None) -> Answer:
         """One page of hits. Raises QueryError, ItemError on an example that cannot be used, NoSuchItem, StoreError."""
-        return self._answer(self._asked(query), rescorer)
+        clock = Clock()
+        with clock.turn():
+            return self._answer(self._asked(query, clock), rescorer)
 
     def answers(self, queries: Sequence[Query]) -> list[Answer]:
         """What ``answer`` would say to each; what can be done for several at once is. Raises as ``answer`` does."""
         found = []
         for start in range(0, len(queries), TOGETHER):
-            group = [self._asked(query) for query in queries[start : start + TOGETHER]]
-            self._together([asked for asked in group if asked.query.mode == "similar"])
-            found += [self._answer(asked, None) for asked in group]
+            with Clock().turn():
+                group = [self._asked(query, Clock()) for query in queries[start : start + TOGETHER]]
+                self._together([asked for asked in group if asked.query.mode == "similar"])
+                found += [self._answer(asked, None) for asked in group]
         return found
 
-    def _asked(self, query: Query) -> Asked:
+    def _asked(self, query: Query, clock: Clock) -> Asked:
         _check(query)
-        clock = Clock()
         with clock.stage("catalog"):
             query, states = self._whole_ids(query)
         return Asked(self._embedder, self._spaces, query, states, self._within(query, clock), clock)

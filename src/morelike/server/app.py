@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 from starlette.staticfiles import StaticFiles
 
 from morelike import __version__
@@ -20,14 +20,15 @@ from morelike.library import Library
 from morelike.server import docs, pages
 from morelike.server.deps import Parts
 from morelike.server.envelope import Envelope
-from morelike.server.errors import add_handlers
+from morelike.server.errors import add_handlers, router_problem
 from morelike.server.index import IndexKeeper
 from morelike.server.limits import BodyLimit, Gate
 from morelike.server.metrics import Metrics
 from morelike.server.options import ServerOptions
+from morelike.server.pages.routing import error_page
 from morelike.server.previews import PreviewCache
 from morelike.server.routes import collections, health, items, jobs, login, parts, search, upkeep
-from morelike.server.security import Doorman, Guard
+from morelike.server.security import Doorman, Guard, wants_page
 
 __all__ = ["create_app"]
 
@@ -64,6 +65,7 @@ def create_app(library: Library, options: ServerOptions | None = None) -> FastAP
     app.add_middleware(Guard, doorman=made.doorman, options=chosen)
     app.add_middleware(Envelope, metrics=made.metrics)
     add_handlers(app, made.metrics.refused)
+    app.add_exception_handler(404, _nothing_here)
     for part in ROUTES:
         app.include_router(part.router)
     app.include_router(health.open_router)
@@ -72,6 +74,13 @@ def create_app(library: Library, options: ServerOptions | None = None) -> FastAP
     app.mount("/static", _Fresh(directory=STATIC), name="static")
     _describe_with_ours(app)
     return app
+
+
+def _nothing_here(request: Request, error: Exception) -> Response:
+    if wants_page(request):
+        hint = "the collections are all on the start page"
+        return error_page(request, 404, f"there is nothing at {request.url.path}", hint)
+    return router_problem(request, error)
 
 
 def _describe_with_ours(app: FastAPI) -> None:

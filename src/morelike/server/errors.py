@@ -25,6 +25,7 @@ __all__ = [
     "problem",
     "problem_of",
     "response_of",
+    "router_problem",
     "status_of",
 ]
 
@@ -127,7 +128,7 @@ def add_handlers(app: FastAPI, busy: Callable[[], None]) -> None:
         return _ours(request, error)
 
     app.add_exception_handler(MorelikeError, ours)
-    app.add_exception_handler(HTTPException, _routers)
+    app.add_exception_handler(HTTPException, router_problem)
     app.add_exception_handler(RequestValidationError, _invalid)
 
 
@@ -139,7 +140,8 @@ def _ours(request: Request, error: Exception) -> Response:
     return response_of(problem_of(error), request_id=id_of(request), headers=headers)
 
 
-def _routers(request: Request, error: Exception) -> Response:
+def router_problem(request: Request, error: Exception) -> Response:
+    """What the router refused: no such route, another method."""
     assert isinstance(error, HTTPException)  # noqa: S101 - likewise
     hints = {404: "/docs lists every route", 405: "/docs lists what each route takes"}
     plain = error.detail == HTTPStatus(error.status_code).phrase

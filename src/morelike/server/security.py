@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from morelike.library import Library
     from morelike.records import ApiKey, Role
 
-__all__ = ["COOKIE", "Doorman", "Guard", "Sessions", "require"]
+__all__ = ["COOKIE", "Doorman", "Guard", "Sessions", "require", "wants_page"]
 
 COOKIE: Final = "morelike_session"
 OPEN: Final = ("/healthz", "/login", "/static/")
@@ -156,7 +156,7 @@ class Guard:
             if role := _role_of_page(request):
                 require(request, role)
             return None
-        if _wants_page(request):
+        if wants_page(request):
             there = request.url.path + (f"?{request.url.query}" if request.url.query else "")
             return RedirectResponse(f"/login?next={quote(there, safe='')}", status_code=303)
         raise Refused(
@@ -257,7 +257,8 @@ def _is_open(path: str) -> bool:
     return path in OPEN or path.startswith("/static/")
 
 
-def _wants_page(request: Request) -> bool:
+def wants_page(request: Request) -> bool:
+    """Whether a browser asks for something to show, where no program asks."""
     path = request.url.path
     return (
         request.method in ("GET", "HEAD")

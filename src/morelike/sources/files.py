@@ -13,7 +13,7 @@ from morelike.settings import Settings
 from morelike.sources.archives import ArchiveWalk, archive_box, is_archive
 from morelike.sources.containers import has_archive_name
 from morelike.sources.globs import Globs, States, has_wildcards, is_hidden
-from morelike.sources.opening import clean_text, failing_blob, file_blob, local_path, safe_name, why
+from morelike.sources.opening import check_allowed, clean_text, failing_blob, file_blob, local_path, safe_name, why
 from morelike.sources.spool import Spool
 from morelike.types import Blob
 
@@ -133,10 +133,16 @@ class _Walk:
         if kind == _FILE and not matched:
             return
         try:
+            if kind == _LINK:  # what is none lies where its folder does
+                check_allowed(path, self._settings.allow_roots)
             found = os.stat(path)  # noqa: PTH116
             if stat.S_ISDIR(found.st_mode):
                 self._enter(path, (found.st_dev, found.st_ino), wanted, excluded)
                 return
+        except SourceError as error:
+            if matched:
+                yield failing_blob(path, safe_name(path), error.message, hint=error.hint)
+            return
         except OSError as error:
             if matched or kind == _FOLDER:
                 what = {_FOLDER: "the folder ", _LINK: "the link "}.get(kind, "")

@@ -8,7 +8,7 @@ from morelike.errors import MissingExtra, SourceError
 from morelike.protocols import OpenSource
 from morelike.registry import SOURCES
 from morelike.settings import Settings
-from morelike.sources.opening import clean_text, local_path
+from morelike.sources.opening import check_allowed, clean_text, local_path
 from morelike.types import Blob
 
 __all__ = ["open_source", "origin"]
@@ -16,6 +16,8 @@ __all__ = ["open_source", "origin"]
 
 def open_source(argument: str, settings: Settings, exclude: Sequence[str] = ()) -> tuple[str, Iterator[Blob]]:
     """(the source's name, its blobs). Raises SourceError where no source can use the argument."""
+    if settings.allow_roots is not None:
+        _check_place(argument, settings)
     best: tuple[float, str, OpenSource | None] = (0.0, "", None)
     for name in SOURCES:
         try:
@@ -28,6 +30,17 @@ def open_source(argument: str, settings: Settings, exclude: Sequence[str] = ()) 
     if best[2] is None:
         raise _not_found(argument)
     return best[1], best[2].blobs(argument)
+
+
+def _check_place(argument: str, settings: Settings) -> None:
+    """Before any source looks at it. Raises SourceError on all but http(s) URLs and allowed places of this machine."""
+    if argument[:8].lower().startswith(("http://", "https://")):
+        return
+    scheme, colon, rest = argument.partition(":")
+    if colon and rest.startswith("//") and scheme.lower() != "file":
+        raise SourceError(f"{clean_text(scheme)}:// addresses are not read here", hint="http and https are")
+    path = rest if colon and scheme == "urls" else argument
+    check_allowed(local_path(path), settings.allow_roots)
 
 
 def _not_found(argument: str) -> SourceError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, NoReturn
@@ -12,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 from morelike.errors import SourceError
 from morelike.types import Blob, Metadata
 
-__all__ = ["clean_text", "failing_blob", "file_blob", "local_path", "open_regular", "safe_name", "why"]
+__all__ = ["check_allowed", "clean_text", "failing_blob", "file_blob", "local_path", "open_regular", "safe_name", "why"]
 
 _LONGEST_NAME = 200
 
@@ -42,6 +43,27 @@ def local_path(argument: str) -> str:
     if not argument:
         raise SourceError("the path is empty", hint="`.` is the current folder")
     return os.path.abspath(os.path.expanduser(argument))  # noqa: PTH100, PTH111 - one string, no Path a file
+
+
+def check_allowed(path: str, roots: Sequence[Path] | None) -> None:
+    """Raises SourceError where files may be read below some folders only, and ``path`` really lies elsewhere.
+
+    ``None`` allows every place. Links are followed, in the folders too; what does not exist counts by its path.
+    """
+    if roots is None:
+        return
+    try:
+        real = os.path.realpath(path)
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{clean_text(path)} cannot be read: {why(error)}") from error
+    for root in roots:
+        below = os.path.realpath(root)
+        if real == below or real.startswith(below.rstrip("/") + "/"):
+            return
+    raise SourceError(
+        f"{clean_text(path)} does not lie below a folder that may be read",
+        hint="`morelike serve --allow-root DIR` allows a folder; a link that leads out of it is not followed",
+    )
 
 
 def why(error: OSError | ValueError) -> str:

@@ -15,7 +15,16 @@ from typing import Any, Final
 from morelike.errors import SourceError
 from morelike.settings import Settings
 from morelike.sources.globs import Globs
-from morelike.sources.opening import clean_text, failing_blob, file_blob, local_path, open_regular, safe_name, why
+from morelike.sources.opening import (
+    check_allowed,
+    clean_text,
+    failing_blob,
+    file_blob,
+    local_path,
+    open_regular,
+    safe_name,
+    why,
+)
 from morelike.sources.rows import Row, reader_for
 from morelike.sources.urls import UrlBlobs, is_url
 from morelike.types import Blob
@@ -49,7 +58,7 @@ class TableSource:
     nested values as JSON, empty ones not at all, texts cut at 8192 characters.
 
     A table may name any file that its reader may read, so a table from a stranger can list private files into a
-    library; it cannot send them anywhere.
+    library; it cannot send them anywhere. ``settings.allow_roots`` bounds what it may name.
     """
 
     def __init__(self, settings: Settings, exclude: Sequence[str] = ()) -> None:
@@ -110,6 +119,7 @@ class TableSource:
         path = cell
         try:
             path = local_path(cell if cell[:5].lower() == "file:" else os.path.join(folder, cell))  # noqa: PTH118
+            check_allowed(path, self._settings.allow_roots)
             found = os.stat(path)  # noqa: PTH116
             if not stat.S_ISREG(found.st_mode):
                 raise SourceError("it is no regular file")

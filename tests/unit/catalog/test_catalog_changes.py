@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from morelike.stores.catalog import changes, filtered
 from morelike.stores.catalog.catalog import SqlCatalog, open_sqlite_catalog
 from morelike.stores.catalog.filtered import FilteredRows
 from morelike.testing.kits.catalog_samples import CARD, finished, make_item, some_claim
-from morelike.types import Collection, Rejection, segment_id
+from morelike.types import WHOLE, Collection, Finished, Rejection, Segment, segment_id
 
 FILTERS: tuple[Expression | None, ...] = (
     None,
@@ -27,6 +27,14 @@ FILTERS: tuple[Expression | None, ...] = (
     All((Compare("x", "<", 2), Compare("width", "=", 1))),
 )
 NAMES = [f"item-{number}" for number in range(12)]
+
+
+@pytest.fixture
+def another(settings: Settings, catalog: SqlCatalog) -> Iterator[SqlCatalog]:
+    """The same database, opened a second time."""
+    opened = open_sqlite_catalog(catalog._database.path.parent, settings)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
@@ -41,6 +49,13 @@ def worked_out(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(FilteredRows, "_left", left)
     return times
+
+
+def pass_revisions(catalog: SqlCatalog, number: int) -> None:
+    """As if so many transactions had changed nothing; in one, since each would be synced to disk."""
+    with closing(sqlite3.connect(catalog._database.path)) as connection, connection:
+        for _ in range(number):
+            connection.execute("UPDATE collections SET revision = revision + 1")
 
 
 def steps(catalog: SqlCatalog, photos: Collection, chance: random.Random) -> list[Callable[[], object]]:
@@ -68,7 +83,7 @@ def steps(catalog: SqlCatalog, photos: Collection, chance: random.Random) -> lis
     ]
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(4))
 def test_mended_answers_are_those_worked_out_anew(
     catalog: SqlCatalog, another: SqlCatalog, photos: Collection, seed: int
 ) -> None:
@@ -83,9 +98,9 @@ def test_mended_answers_are_those_worked_out_anew(
             for kind in ("image", "audio"):
                 for wanted in FILTERS:
                     mended = catalog.segment_ids(photos, kind, filter=wanted).tolist()
-                    catalog_of_now = FilteredRows(catalog._database)
+                    anew = FilteredRows(catalog._database).segment_ids(photos, kind, filter=wanted).tolist()
 
-                    assert mended == catalog_of_now.segment_ids(photos, kind, filter=wanted).tolist()
+                    assert mended == anew
 
 
 def test_a_small_change_asks_for_little(catalog: SqlCatalog, photos: Collection, worked_out: list[str]) -> None:
@@ -122,8 +137,7 @@ def test_one_who_was_away_for_long_asks_anew(
     """Beyond what is remembered of revisions, and where more was touched than is worth mending."""
     make_item(catalog, photos, "cat", tags=["t"])
     asked = [catalog.segment_ids(photos, "image").tolist()]
-    for _ in range(changes.REVISIONS_KEPT + 1):
-        catalog.tag(photos, [], [], [])
+    pass_revisions(catalog, changes.REVISIONS_KEPT + 1)
     catalog.forget(photos, ["cat"])
     asked.append(catalog.segment_ids(photos, "image").tolist())
     monkeypatch.setattr(changes, "_MOST", 2)
@@ -137,8 +151,7 @@ def test_one_who_was_away_for_long_asks_anew(
 
 def test_what_is_remembered_is_bounded(catalog: SqlCatalog, photos: Collection) -> None:
     """Old revisions go as new ones come, and all of them with their collection."""
-    for _ in range(changes.REVISIONS_KEPT + 50):
-        catalog.tag(photos, [], [], [])
+    pass_revisions(catalog, changes.REVISIONS_KEPT + 50)
 
     def kept() -> int:
         with closing(sqlite3.connect(catalog._database.path)) as connection:
@@ -149,6 +162,32 @@ def test_what_is_remembered_is_bounded(catalog: SqlCatalog, photos: Collection) 
 
     assert before == changes.REVISIONS_KEPT
     assert kept() == 0
+
+
+def test_an_item_with_very_many_segments_asks_anew(
+    catalog: SqlCatalog, photos: Collection, worked_out: list[str]
+) -> None:
+    """What is noted of one item is bounded; the answer is right all the same, when it comes, changes and goes."""
+    wanted = Compare("tag", "=", "t")
+    segments = tuple(Segment(segment_id("book", i), i, "image", WHOLE, "book") for i in range(200))
+    everything = sorted(segment.id for segment in segments)
+    asked = [catalog.segment_ids(photos, "image", filter=wanted).tolist()]
+    catalog.claim(photos, [some_claim("book", tags=["t"])])
+    catalog.finish(photos, [Finished("book", {}, segments)])
+    asked.append(catalog.segment_ids(photos, "image", filter=wanted).tolist())
+    catalog.tag(photos, ["book"], [], ["t"])
+    asked.append(catalog.segment_ids(photos, "image", filter=wanted).tolist())
+    catalog.tag(photos, ["book"], ["t"], [])
+    asked.append(catalog.segment_ids(photos, "image", filter=wanted).tolist())
+    catalog.forget(photos, ["book"])
+    asked.append(catalog.segment_ids(photos, "image", filter=wanted).tolist())
+    with closing(sqlite3.connect(catalog._database.path)) as connection:
+        noted = connection.execute("SELECT max(n) FROM (SELECT count(*) AS n FROM changes GROUP BY revision)")
+        most = noted.fetchone()[0]
+
+    assert asked == [[], everything, [], everything, []]
+    assert len(worked_out) == 5
+    assert most <= changes.SEGMENTS_NOTED + 2
 
 
 def test_without_notes_every_answer_is_worked_out(

@@ -319,11 +319,17 @@ def test_kept_ids_are_few_and_cannot_be_spoiled(catalog: SqlCatalog, photos: Col
     assert catalog.segments(photos, np.array([segment_id("cat", 0)])) != {}
 
 
-def test_a_claim_of_a_hundred_takes_few_statements(catalog: SqlCatalog, photos: Collection) -> None:
+def test_a_claim_of_a_hundred_takes_few_statements(
+    catalog: SqlCatalog, photos: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nothing is done item by item, and revision is one statement."""
     from sqlalchemy import event
 
+    from morelike.stores.catalog.quick import Quick
+
     statements: list[str] = []
+    run = Quick.run
+    monkeypatch.setattr(Quick, "run", lambda quick, *rest: statements.append(str(quick.statement)) or run(quick, *rest))
     event.listen(
         catalog._database.engine,
         "before_cursor_execute",

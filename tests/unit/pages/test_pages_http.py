@@ -189,6 +189,16 @@ def test_failures_are_pages(client: TestClient, method: str, path: str, status: 
     assert answer.headers["content-type"].startswith("text/html")
 
 
+def test_an_unknown_address_is_a_page_for_a_browser(client: TestClient) -> None:
+    """Who types a wrong address gets a page; a program gets a problem document."""
+    page = client.get("/nowhere", headers={"Accept": "text/html"})
+    document = client.get("/api/v1/nowhere", headers={"Accept": "text/html"})
+
+    assert (page.status_code, document.status_code) == (404, 404)
+    assert "<h1" in page.text
+    assert document.headers["content-type"] == "application/problem+json"
+
+
 def test_a_full_queue_is_a_page(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no room is left the page says so, and when to come again."""
     monkeypatch.setattr(client.app.state.parts.searches, "_most", 0)  # type: ignore[attr-defined]

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Event
+from threading import BoundedSemaphore, Event
 from time import monotonic
 from typing import Any
 
@@ -17,12 +17,14 @@ from sqlalchemy import event
 
 import morelike
 from morelike.collection import OpenCollection
-from morelike.errors import NoSuchItem, QueryError, UnknownMedia
+from morelike.errors import MorelikeError, NoSuchItem, QueryError, UnknownMedia
 from morelike.hits import Hits
 from morelike.library import Library
 from morelike.registry import MODALITIES, Row
+from morelike.search import clock
 from morelike.search.filter import parse_filter
 from morelike.settings import Settings
+from morelike.stores.catalog.quick import Quick
 from morelike.testing.images import write_images
 from morelike.testing.toys import ToyJointEncoder, ToyWords
 from morelike.types import Blob, Card, Example, Query, Span
@@ -209,7 +211,11 @@ def test_many_queries_in_every_mode(poems: OpenCollection) -> None:
 def test_concurrent_searches_share_a_batch(
     photos: OpenCollection, paths: list[Path], encoder: Counting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Those that wait while the encoder is at work go together, and each gets its own answer."""
+    """Those that wait while the encoder is at work go together, and each gets its own answer.
+
+    Waiting takes no room: there may be more of them than may be at work at once.
+    """
+    monkeypatch.setattr(clock, "_ROOM", BoundedSemaphore(2))
     entered, go_on = Event(), Event()
     real = Counting.encode
 
@@ -232,6 +238,22 @@ def test_concurrent_searches_share_a_batch(
 
     assert found == [str(path) for path in paths[:8]]
     assert encoder.batches == [1, 7]
+
+
+def test_a_search_that_fails_gives_its_room_back(
+    photos: OpenCollection, paths: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However it failed: at its words, its item, its bytes, its picture."""
+    monkeypatch.setattr(clock, "_ROOM", BoundedSemaphore(1))
+    (tmp_path / "broken.png").write_bytes(paths[0].read_bytes()[:20])
+    gone = Blob("gone", "gone.png", lambda: (tmp_path / "gone.png").open("rb"))
+    for bad in ("0" * 64, tmp_path / "broken.png", gone, Query((), k=1)):
+        with pytest.raises(MorelikeError):
+            photos.search(bad)
+    with pytest.raises(MorelikeError):
+        photos.search_many([Query((Example("item", "0" * 64),))])
+
+    assert photos.search(paths[0], k=1)[0].source == str(paths[0])
 
 
 def test_no_queries_have_no_answers(photos: OpenCollection) -> None:
@@ -260,30 +282,29 @@ def test_the_stages_add_up(photos: OpenCollection, paths: list[Path]) -> None:
     assert min(seconds for hits in (explained, *together) for seconds in hits.timings.values()) >= 0.0
 
 
-def statements_of(photos: OpenCollection, ask: Any) -> list[str]:
-    """The SELECTs that the catalog ran for it."""
+@pytest.fixture
+def statements(photos: OpenCollection, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the catalog asked its database."""
     seen: list[str] = []
+    run = Quick.run
+    monkeypatch.setattr(Quick, "run", lambda quick, *rest: seen.append(str(quick.statement)) or run(quick, *rest))
     engine = photos._stores.catalog._database.engine
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        seen.append(statement)
-
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        ask()
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
-    return [statement for statement in seen if statement.lstrip().startswith("SELECT")]
+    event.listen(engine, "before_cursor_execute", lambda _connection, _cursor, statement, *_: seen.append(statement))
+    return seen
 
 
-def test_a_page_of_hits_takes_three_statements(photos: OpenCollection, paths: list[Path]) -> None:
+def test_a_page_of_hits_takes_three_statements(
+    photos: OpenCollection, paths: list[Path], statements: list[str]
+) -> None:
     """However many hits it has: their segments, what is shown of their items, their tags; and one for the revision."""
     photos.search(paths[0])
+    counted = []
+    for k in (1, 12):
+        statements.clear()
+        photos.search(paths[0], k=k)
+        counted.append(len(statements))
 
-    few = statements_of(photos, lambda: photos.search(paths[0], k=1))
-    many = statements_of(photos, lambda: photos.search(paths[0], k=12))
-
-    assert len(few) == len(many) == 4
+    assert counted == [4, 4]
 
 
 def test_a_hit_shows_every_source_and_tag(photos: OpenCollection, paths: list[Path], tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ MATRIX = [
     ("GET", f"{PHOTOS}/items/aaaaaa/content", None, "reader"),
     ("POST", f"{PHOTOS}/search", {"examples": [{"text": "red"}]}, "reader"),
     ("POST", f"{API}/search", {"examples": [{"text": "red"}]}, "reader"),
-    ("POST", f"{PHOTOS}/items", {"sources": ["https://example.org/x"]}, "writer"),
+    ("POST", f"{PHOTOS}/items", {"sources": ["https://203.0.113.9/x"]}, "writer"),
     ("PATCH", f"{PHOTOS}/items/aaaaaa", {"add_tags": ["x"]}, "writer"),
     ("DELETE", f"{PHOTOS}/items/aaaaaa", None, "writer"),
     ("DELETE", f"{API}/jobs/{'0' * 32}", None, "writer"),

@@ -13,8 +13,8 @@ import pytest
 
 from morelike.errors import SchemaTooNew, SpaceMismatch, StoreDamaged, StoreError, StoreFull, StoreReadOnly
 from morelike.settings import Settings
-from morelike.stores.vectors import faiss
 from morelike.stores.vectors.faiss import FaissVectorStore
+from morelike.stores.vectors.layers import LayeredIndex
 from morelike.testing.kits.vector_store import dense_space, seeded_vectors, within
 
 SPACE = dense_space()
@@ -203,13 +203,13 @@ def test_a_filter_that_cannot_change_is_looked_up_once(
     only = within(np.arange(50))
     only.ids().flags.writeable = False
     looked_up: list[int] = []
-    real = faiss.FlatIndex.rows
+    real = LayeredIndex.pick
 
-    def rows(index, ids):
+    def pick(index, ids):
         looked_up.append(len(ids))
         return real(index, ids)
 
-    monkeypatch.setattr(faiss.FlatIndex, "rows", rows)
+    monkeypatch.setattr(LayeredIndex, "pick", pick)
     for _ in range(3):
         store.search(SPACE, VECTORS[:1], 1, within=only)
     store.upsert(SPACE, np.array([100]), VECTORS[100:101])

@@ -1,13 +1,13 @@
 """The few statements that every search makes, carried out by SQLite's driver itself.
 
-SQLAlchemy writes the text, once for each number of values; carrying it out through SQLAlchemy takes four times as long as
-SQLite needs, all of it under Python's lock. On another database it is carried out in the usual way.
+SQLAlchemy writes the text, once for each number of values; carrying it out through SQLAlchemy takes four times as long
+as SQLite needs, all of it under Python's lock. On another database it is carried out in the usual way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -92,30 +92,34 @@ class Quick:
 class QuickRows(Connected):
     """Reading for those who are in a hurry."""
 
-    @contextmanager
-    def _asking(self) -> Iterator[Ask]:
+    def _asking(self) -> AbstractContextManager[Ask]:
         """One consistent view of all tables."""
-        dialect = self._database.engine.dialect
-        if dialect.name != "sqlite":
-            with self._reading() as connection:
+        return self._quickly() if self._database.engine.dialect.name == "sqlite" else self._usually()
 
-                def usual(statement: Quick, collection: int = 0, some: Sequence[Any] = ()) -> list[Row]:
-                    bound = {"collection": collection, "some": list(some)}
-                    return [tuple(row) for row in connection.execute(statement.statement, bound)]
-
-                yield usual
-            return
+    @contextmanager
+    def _quickly(self) -> Iterator[Ask]:
         self._check_open()
+        dialect = self._database.engine.dialect
         with translated(self._database):
             borrowed = self._database.engine.raw_connection()
             try:
                 driver: Any = borrowed.driver_connection
                 driver.execute("BEGIN")
 
-                def quick(statement: Quick, collection: int = 0, some: Sequence[Any] = ()) -> list[Row]:
+                def ask(statement: Quick, collection: int = 0, some: Sequence[Any] = ()) -> list[Row]:
                     return statement.run(driver, dialect, collection, some)
 
-                yield quick
+                yield ask
                 driver.execute("COMMIT")
             finally:
                 borrowed.close()  # which rolls back what is open
+
+    @contextmanager
+    def _usually(self) -> Iterator[Ask]:
+        with self._reading() as connection:
+
+            def ask(statement: Quick, collection: int = 0, some: Sequence[Any] = ()) -> list[Row]:
+                bound = {"collection": collection, "some": list(some)}
+                return [tuple(row) for row in connection.execute(statement.statement, bound)]
+
+            yield ask

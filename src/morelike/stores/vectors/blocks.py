@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,7 +15,7 @@ from morelike.stores.vectors.shape import Shape
 from morelike.types import Ids, Vectors
 from morelike.vecmath import normalise, popcount
 
-__all__ = ["Block", "kernels", "make_block", "stored_columns", "stored_form"]
+__all__ = ["Block", "exact_scores", "kernels", "make_block", "one_thread", "stored_columns", "stored_form"]
 
 _CACHED = 256 * 1024
 """Bytes of rows that stay in a core's cache while query after query is held against them."""
@@ -109,9 +111,28 @@ class BitBlock:
         return result
 
 
+def exact_scores(shape: Shape, queries: NDArray[np.float32], rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(q, n) of dense queries and rows in stored form: the very scores that a ``DenseBlock`` of them gives."""
+    block = DenseBlock(shape, 0)
+    block.data = rows
+    return block.scores(queries, np.arange(len(rows)))
+
+
 def kernels() -> Any:
     """faiss, imported at the first search: most commands, ``add`` among them, never make one."""
     return importlib.import_module("faiss")
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep faiss' kernels in the calling thread: for so little work its own threads only wait for each other."""
+    faiss = kernels()
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
 
 
 @functools.cache

@@ -15,7 +15,7 @@ from morelike.stores.vectors.shape import Shape, nothing
 from morelike.types import Ids, Scores, Vectors
 from morelike.vecmath import top_k
 
-__all__ = ["FlatIndex"]
+__all__ = ["FlatIndex", "merged"]
 
 _BLOCK_BYTES = 16 << 20
 _ALONE_BYTES = 4 << 20
@@ -99,8 +99,19 @@ class FlatIndex:
         blocks = (block.data[: self._used(at)] for at, block in enumerate(self._blocks))
         return self._ids[: self._count], blocks
 
+    def stored(self, ids: Ids) -> NDArray[Any]:
+        """Rows in stored form, in the order of ``ids``; zeros for those that are not there."""
+        places, known = self._places(ids)
+        found = np.zeros((len(ids), stored_columns(self.shape)), dtype=self.shape.dtype)
+        found[known] = self._read(self._table()[1][places[known]])
+        return found
+
     def rows(self, ids: Ids) -> Ids:
-        """The ascending rows of those of the ids that are there."""
+        """The ascending rows of those of the sorted ids that are there."""
+        if len(ids) > self._count:
+            sorted_ids, sorted_rows = self._table()
+            at = np.minimum(np.searchsorted(ids, sorted_ids), len(ids) - 1)
+            return np.sort(sorted_rows[ids[at] == sorted_ids])
         places, known = self._places(ids)
         return np.sort(self._table()[1][places[known]])
 
@@ -125,7 +136,7 @@ class FlatIndex:
         if len(pieces) < threads:
             pieces = [half for piece in pieces for half in _split(piece, threads)]
         shares = [pieces[start::threads] for start in range(min(threads, len(pieces)))]
-        return _merge(list(pool.map(lambda share: self._best(queries, k, share), shares)), len(queries), k)
+        return merged(list(pool.map(lambda share: self._best(queries, k, share), shares)), len(queries), k)
 
     def _best(self, queries: NDArray[Any], k: int, pieces: list[tuple[int, slice | Ids]]) -> tuple[Ids, Scores]:
         found = []
@@ -133,7 +144,7 @@ class FlatIndex:
             start = at * self._block_rows
             ids = self._ids[start : start + self._block_rows][rows]
             found.append(top_k(self._blocks[at].scores(queries, rows), ids, min(k, len(ids))))
-        return _merge(found, len(queries), k)
+        return merged(found, len(queries), k)
 
     def _pieces(self, rows: Ids | None) -> list[tuple[int, slice | Ids]]:
         """What to look at in each block."""
@@ -200,7 +211,7 @@ def _split(piece: tuple[int, slice | Ids], parts: int) -> list[tuple[int, slice 
     return [(at, part) for part in np.array_split(rows, parts) if len(part)]
 
 
-def _merge(found: list[tuple[Ids, Scores]], queries: int, k: int) -> tuple[Ids, Scores]:
+def merged(found: list[tuple[Ids, Scores]], queries: int, k: int) -> tuple[Ids, Scores]:
     """The best ``k`` of several answers."""
     best_ids, best_scores = nothing(queries, k)
     if not found:

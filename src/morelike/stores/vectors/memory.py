@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 
@@ -76,6 +77,13 @@ class MemoryVectorStore:
 
     def checkpoint(self) -> None:
         """There is nothing to write."""
+
+    def due(self, space_id: int | None = None) -> bool:  # noqa: ARG002  there is nothing to make of any space
+        return False
+
+    def build(self, space_id: int | None = None, *, stop: Event | None = None) -> bool:  # noqa: ARG002  likewise
+        """Every search is exact and looks at every row."""
+        return False
 
     def verify(self) -> list[str]:
         return []

@@ -203,15 +203,16 @@ class RowLog:
                 connection.execute("DELETE FROM spaces WHERE space = ?", (space_id,))
 
     def announce_snapshot(self, space_id: int, born: str, revision: int, token: str) -> bool:
-        """Say that the snapshot ``token`` is about to be written; False where ``revision`` is no longer the last.
+        """Say that the snapshot ``token`` is about to be written; False where it could not be brought up to date from
+        ``revision``, as the space was made anew or deletions since then were forgotten.
 
         Whoever restores an older copy of the log restores an older token too, and no later snapshot is believed.
         """
         with self._database.writing() as connection:
             changed = connection.execute(
                 "UPDATE spaces SET snapshot_before = snapshot, snapshot = ? "
-                "WHERE space = ? AND born = ? AND revision = ?",
-                (token, space_id, born, revision),
+                "WHERE space = ? AND born = ? AND revision >= ? AND floor <= ?",
+                (token, space_id, born, revision, revision),
             )
             return changed.rowcount == 1
 
@@ -260,7 +261,7 @@ def check_card(space: Space, row: SpaceRow) -> None:
     if row.card != space.card.id:
         raise SpaceMismatch(
             f"space {space.id} holds vectors of {row.card}, not of {space.card.id}",
-            hint="vectors of another encoder need a collection of their own",
+            hint="`morelike reembed` gives a collection another encoder",
         )
 
 

@@ -2,154 +2,176 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import struct
+import logging
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
-from blake3 import blake3
 from numpy.typing import NDArray
 
-from morelike import faults
-from morelike.stores.disk import remove, sync
+from morelike.stores.vectors import segmentfiles
 from morelike.stores.vectors.blocks import stored_columns
-from morelike.stores.vectors.flat import FlatIndex
+from morelike.stores.vectors.files import Checked, Unusable, opened, write_checked
+from morelike.stores.vectors.layers import LayeredIndex
+from morelike.stores.vectors.rowfile import Damaged
 from morelike.stores.vectors.rows import SpaceRow
+from morelike.stores.vectors.segment import Segment
 
-__all__ = ["Unusable", "fits", "part_of", "read", "write"]
+__all__ = ["Claims", "Unusable", "claims", "named", "read", "verify", "write"]
 
-_MAGIC = b"morelike snapshot 1\n"
-_LENGTH = struct.Struct("<I")
-_LONGEST_HEADER = 4096
-_DIGEST_BYTES = 32
+_log = logging.getLogger(__name__)
+
+_MAGIC = b"morelike snapshot 2\n"
 _CHUNK_BYTES = 4 << 20
 
 
-class Unusable(Exception):
-    """The snapshot must not be used; the message says why. The index is made from the log instead."""
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a snapshot says of itself."""
+
+    token: str
+    revision: int
+    recent: int
+    segments: tuple[dict[str, Any], ...]
+    """Of each: ``name``, ``rows``, ``linked``, ``dead``, digests ``codes`` and ``graph`` (or None), ``unlinkable``."""
 
 
-def write(path: Path, index: FlatIndex, row: SpaceRow, token: str) -> None:
+def write(path: Path, index: LayeredIndex, row: SpaceRow, token: str) -> None:
     """Replace the snapshot at ``path`` by one of ``index``, which stands at ``row.revision``. Raises OSError.
 
-    Layout: magic, the header's length (uint32), the header (JSON), ids (int64), rows in stored form, and the BLAKE3
-    digest of all that; numbers are little-endian.
+    It holds which rows of each segment live, and the recent rows in stored form; the segments' own files are there
+    already.
     """
-    part = part_of(path)
-    ids, blocks = index.dump()
-    header = json.dumps({**_identity(row), "token": token, "revision": row.revision, "rows": len(index)}).encode()
-    hasher = blake3(max_threads=blake3.AUTO)
+    segments = [
+        {
+            "name": segment.name,
+            "rows": len(segment),
+            "linked": segment.linked,
+            "dead": segment.dead,
+            "codes": segment.codes_digest,
+            "graph": segment.graph_digest,
+            "unlinkable": segment.unlinkable,
+        }
+        for segment in index.segments
+    ]
+    said = {"token": token, "revision": row.revision, "recent": len(index.recent), "segments": segments}
+    ids, blocks = index.recent.dump()
+    alive = (np.packbits(segment.alive) for segment in index.segments)
+    write_checked(path, "snapshot", _MAGIC, {**_identity(row), **said}, [*alive, ids, *blocks])
+
+
+def read(path: Path, row: SpaceRow) -> tuple[LayeredIndex, Claims]:
+    """The index as it stood at the claimed revision. Raises Unusable, FileNotFoundError."""
+    with opened(path, _MAGIC) as file:
+        said = _claims(file, row)
+        alive = [file.array((-(-each["rows"] // 8),), np.uint8) for each in said.segments]
+        index = LayeredIndex(row.shape)
+        ids = file.array((said.recent,), "<i8").astype(np.int64, copy=False)
+        index.recent.load(ids, _chunks(file, row, said.recent))
+        file.finish()
     try:
-        with part.open("wb") as file:
-            for piece in (_MAGIC, _LENGTH.pack(len(header)), header, _bytes(ids), *map(_bytes, blocks)):
-                hasher.update(piece)
-                file.write(piece)
-            file.write(hasher.digest())
-            faults.reached("snapshot.written")
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        for each, bits in zip(said.segments, alive, strict=True):
+            index.segments.append(_segment(path.parent, row, each, bits))
     except BaseException:
-        remove(part)
+        index.close()
         raise
-    faults.reached("snapshot.renamed")
-    sync(path.parent)
+    return index, said
 
 
-def read(path: Path, row: SpaceRow) -> tuple[FlatIndex, int]:
-    """The index and the revision at which it stands. Raises Unusable, FileNotFoundError."""
+def verify(path: Path, row: SpaceRow) -> None:
+    """Read all that belongs to a snapshot. Raises Unusable, FileNotFoundError."""
+    index, said = read(path, row)
     try:
-        with path.open("rb") as file:
-            return _read(file, row)
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise Unusable(f"it cannot be read: {error}") from error
+        for segment, each in zip(index.segments, said.segments, strict=True):
+            if each["graph"] is not None and segment.graph is None:
+                raise Unusable(f"{segment.name}: its graph is damaged")
+            for _ in segment.rows.chunks():
+                pass
+    except (Damaged, OSError) as error:
+        raise Unusable(str(error)) from error
+    finally:
+        index.close()
 
 
-def part_of(path: Path) -> Path:
-    """Where a snapshot lies until it is complete."""
-    return path.with_name(path.name + ".part")
-
-
-def fits(path: Path, row: SpaceRow) -> bool:
-    """Whether there is a snapshot that says the right things of itself; its checksum is not looked at."""
+def claims(path: Path, row: SpaceRow) -> Claims | None:
+    """What the snapshot says of itself, where that can be true and its files are there; no checksum is looked at."""
     try:
-        with path.open("rb") as file:
-            _claims(file, row, blake3())
+        with opened(path, _MAGIC) as file:
+            said = _claims(file, row)
     except (OSError, Unusable):
-        return False
-    return True
+        return None
+    files = (path.with_name(f"{each['name']}{ending}") for each in said.segments for ending in (".codes", ".rows"))
+    return said if all(file.exists() for file in files) else None
 
 
-def _read(file: BinaryIO, row: SpaceRow) -> tuple[FlatIndex, int]:
-    hasher = blake3(max_threads=blake3.AUTO)
-    count, revision = _claims(file, row, hasher)
-    index = FlatIndex(row.shape)
-    ids = np.frombuffer(_take(file, count * 8, hasher), dtype="<i8").astype(np.int64, copy=False)
-    width = stored_columns(row.shape) * np.dtype(row.shape.dtype).itemsize
-    step = max(1, _CHUNK_BYTES // width)
-
-    def chunks() -> Iterator[NDArray[Any]]:
-        for start in range(0, count, step):
-            rows = min(step, count - start)
-            yield np.frombuffer(_take(file, rows * width, hasher), dtype=row.shape.dtype).reshape(rows, -1)
-
-    index.load(ids, chunks())
-    if file.read() != hasher.digest():
-        raise Unusable("its checksum is wrong")
-    return index, revision
+def named(path: Path, space_id: int) -> set[str] | None:
+    """The segments that a snapshot names, true or not; None where it cannot be read, so that nothing is swept."""
+    try:
+        with opened(path, _MAGIC) as file:
+            found = file.header.get("segments")
+    except FileNotFoundError:
+        return set()
+    except Unusable:
+        return None
+    names = [str(each.get("name")) for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+    return {name for name in names if segmentfiles.is_name(name, space_id)}
 
 
-def _claims(file: BinaryIO, row: SpaceRow, hasher: blake3) -> tuple[int, int]:
-    """How many rows the snapshot has, and at which revision it stands, where both can be true."""
-    header = _read_header(file, hasher)
+def _segment(folder: Path, row: SpaceRow, said: dict[str, Any], bits: NDArray[np.uint8]) -> Segment:
+    name, count = said["name"], said["rows"]
+    try:
+        segment = segmentfiles.load(folder, name, said["codes"], row.shape)
+        if len(segment) != count:
+            raise Unusable("it has another number of rows")
+        segment.bury(np.unpackbits(bits, count=count).astype(np.bool_))
+    except (Unusable, FileNotFoundError) as reason:
+        raise Unusable(f"{name}: {reason}") from reason
+    segment.unlinkable = said["unlinkable"]
+    if said["graph"] is not None:
+        try:
+            segment.link(segmentfiles.load_graph(folder, segment, said["graph"]), said["graph"])
+        except (Unusable, FileNotFoundError) as reason:
+            _log.warning("%s is not used: %s; a new one is made in time", folder / f"{name}.graph", reason)
+    return segment
+
+
+def _claims(file: Checked, row: SpaceRow) -> Claims:
+    header = file.header
     if any(header.get(key) != value for key, value in _identity(row).items()):
         raise Unusable("it belongs to another space")
-    if not header.get("token") or header["token"] not in row.snapshots:
+    token, segments = header.get("token"), header.get("segments")
+    if not token or token not in row.snapshots:
         raise Unusable("it belongs to another history of this space")
-    count, revision = header.get("rows"), header.get("revision")
-    if not isinstance(count, int) or not isinstance(revision, int) or not row.floor <= revision <= row.revision:
+    recent, revision = file.number("recent"), file.number("revision")
+    if not row.floor <= revision <= row.revision:
         raise Unusable("it stands at a revision that the log does not know")
+    if not isinstance(segments, list) or not all(_is_segment(each, row.id) for each in segments):
+        raise Unusable("its segments cannot be understood")
     width = stored_columns(row.shape) * np.dtype(row.shape.dtype).itemsize
-    left = os.fstat(file.fileno()).st_size - file.tell() - _DIGEST_BYTES
-    if count < 0 or left != count * (8 + width):  # before anything of that size is made
-        raise Unusable("it is not as long as it says")
-    return count, revision
+    file.holds(recent * (8 + width) + sum(-(-each["rows"] // 8) for each in segments))
+    return Claims(token, revision, recent, tuple(segments))
 
 
-def _read_header(file: BinaryIO, hasher: blake3) -> dict[str, Any]:
-    """Nothing of it is believed before the checksum was right, so it must only be safe to look at."""
-    if _take(file, len(_MAGIC), hasher) != _MAGIC:
-        raise Unusable("it is no snapshot of this format")
-    (length,) = _LENGTH.unpack(_take(file, _LENGTH.size, hasher))
-    if length > _LONGEST_HEADER:
-        raise Unusable("its header is too long")
-    header: Any = None
-    with contextlib.suppress(ValueError, RecursionError):
-        header = json.loads(_take(file, length, hasher))
-    if not isinstance(header, dict):
-        raise Unusable("its header cannot be read")
-    return header
+def _is_segment(said: Any, space_id: int) -> bool:
+    return (
+        isinstance(said, dict)
+        and segmentfiles.is_name(said.get("name"), space_id)
+        and all(type(said.get(key)) is int and said[key] >= 0 for key in ("rows", "linked", "dead"))
+        and isinstance(said.get("codes"), str)
+        and (said.get("graph") is None or isinstance(said["graph"], str))
+        and isinstance(said.get("unlinkable"), bool)
+    )
 
 
-def _take(file: BinaryIO, size: int, hasher: blake3) -> bytes:
-    data = file.read(size)
-    if len(data) != size:
-        raise Unusable("it ends too early")
-    hasher.update(data)
-    return data
+def _chunks(file: Checked, row: SpaceRow, count: int) -> Iterator[NDArray[Any]]:
+    columns = stored_columns(row.shape)
+    step = max(1, _CHUNK_BYTES // (columns * np.dtype(row.shape.dtype).itemsize))
+    for start in range(0, count, step):
+        yield file.array((min(step, count - start), columns), row.shape.dtype)
 
 
 def _identity(row: SpaceRow) -> dict[str, Any]:
     shape = row.shape
     return {"space": row.id, "born": row.born, "form": shape.form, "metric": shape.metric, "dim": shape.dim}
-
-
-def _bytes(array: NDArray[Any]) -> Any:
-    """The array's memory as a buffer of bytes, without a copy."""
-    return np.ascontiguousarray(array).reshape(-1).view(np.uint8)

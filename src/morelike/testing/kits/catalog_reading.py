@@ -95,6 +95,24 @@ class CatalogReadingKit(CatalogFixtures):
         assert list(catalog.get_items(photos, ["c", "x", "a"])) == ["c", "a"]
         assert catalog.get_items(photos, ["b"])["b"] == catalog.item(photos, "b")
 
+    def test_what_is_shown_is_what_the_item_says(self, catalog: Catalog, photos: Collection) -> None:
+        """In short: of ready items only, in the order asked for, the first source's metadata, tags in order."""
+        uris = [f"/{name}.jpg" for name in "zay"]
+        make_item(catalog, photos, "a", uris=uris, info={"width": 1}, tags=["t", "s"])
+        catalog.claim(photos, [some_claim("a", "/late.jpg", metadata={"x": 2}), some_claim("pending")])
+        make_item(catalog, photos, "b", metadata={"caf\u00e9": "␛"})
+        found = catalog.shown(photos, ["b", "x", "pending", "a"])
+
+        items = catalog.get_items(photos, ["b", "a"])
+        assert list(found) == ["b", "a"]
+        for item_id, shown in found.items():
+            item = items[item_id]
+            assert (shown.info, shown.tags) == (item.info, item.tags)
+            assert shown.uris == tuple(source.uri for source in item.sources)
+            assert shown.metadata == item.sources[0].metadata
+        assert (found["a"].uris, found["a"].metadata) == ((*uris, "/late.jpg"), {})
+        assert catalog.shown(photos, []) == {}
+
     def test_items_are_counted_by_state(self, catalog: Catalog, photos: Collection) -> None:
         """Ready ones unless another state is asked for."""
         make_item(catalog, photos, "ready")

@@ -314,6 +314,35 @@ class VectorStoreKit:
         assert store.verify() == []
         assert store.bytes_used() > 0
 
+    def test_build_changes_no_answer(self, store: VectorStore, space: Space) -> None:
+        """``build`` may be called at any time, for a space or for all; what it made can be told only by the clock."""
+        assert not store.due()
+        assert not store.build()
+        vectors = seeded_vectors(space, 60)
+        store.upsert(space, np.arange(60), vectors)
+        before = store.search(space, vectors[:3], 5)
+        store.build(space.id)
+        store.build(stop=threading.Event())
+
+        after = store.search(space, vectors[:3], 5)
+
+        np.testing.assert_array_equal(before[0], after[0])
+        np.testing.assert_array_equal(before[1], after[1])
+        assert not store.due()
+        assert not store.due(space.id + 1)
+        assert store.verify() == []
+
+    def test_a_build_that_is_stopped(self, store: VectorStore, space: Space) -> None:
+        """A build whose ``stop`` is set already ends at once and harms nothing."""
+        stop = threading.Event()
+        stop.set()
+        vectors = seeded_vectors(space, 60)
+        store.upsert(space, np.arange(60), vectors)
+
+        assert not store.build(stop=stop)
+        assert store.search(space, vectors[:1], 1)[0].shape == (1, 1)
+        assert store.count(space) == 60
+
     def test_searches_beside_writes(self, store: VectorStore) -> None:
         """While a thread writes, overwrites and deletes, others search: each answer holds whole vectors only."""
         space = dense_space(metric="l2", dim=16)
