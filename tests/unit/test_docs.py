@@ -61,7 +61,9 @@ def test_commands_and_options_exist(page: Path) -> None:
         if command not in COMMANDS:
             continue
         deeper = (
-            [command, words[words.index(command) + 1]] if command in {"keys", "models"} and words[-1] != command else [command]
+            [command, words[words.index(command) + 1]]
+            if command in {"keys", "models"} and words[-1] != command
+            else [command]
         )
         options = set(re.findall(r"(?<!\S)--?[a-z][a-z-]*", " ".join(words))) - OTHER_OPTIONS
         printed = GENERATOR["help_of"](deeper) + GENERATOR["help_of"]([])

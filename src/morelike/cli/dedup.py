@@ -158,7 +158,10 @@ def _print(session: Session, collection: str, report: DedupReport, *, wanted: bo
     equal = sum(group.kind == "equal" for group in report.groups)
     groups = [group for group in report.groups if group.kind == "near"]
     count = sum(len(group.members) - 1 for group in groups)
-    line(f"{equal} found at several places; {len(groups)} groups of near duplicates, {count} that could be set aside")
+    line(
+        f"{equal} found at several places; {len(groups)} group{'s' * (len(groups) != 1)} of near duplicates, "
+        f"{count} that could be set aside"
+    )
     if not report.near:
         line("near duplicates were not looked for")
     for row in report.passed_over[:SHOWN_REJECTIONS]:

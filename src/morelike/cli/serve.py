@@ -67,6 +67,9 @@ def serve(
     roots = tuple(_folder(folder) for folder in allow_root) if allow_root else session.settings().allow_roots or ()
     form = log_format or ("text" if sys.stderr.isatty() else "json")
     options = ServerOptions(host, port, 0 if no_jobs else workers)
+    folder = session.settings().library
+    if not folder.exists():
+        session.note(f"there was no library in {folder}: an empty one is made; --library DIR names another")
     with session.open(make=True, allow_roots=roots) as library, written(form, quiet=session.quiet):
 
         def ready(address: str) -> None:

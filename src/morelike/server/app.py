@@ -79,7 +79,7 @@ def create_app(library: Library, options: ServerOptions | None = None) -> FastAP
 def _nothing_here(request: Request, error: Exception) -> Response:
     if wants_page(request):
         hint = "the collections are all on the start page"
-        return error_page(request, 404, f"there is nothing at {request.url.path}", hint)
+        return error_page(request, 404, f"there is nothing at {request.scope['path']}", hint)
     return router_problem(request, error)
 
 

@@ -47,6 +47,8 @@ LARGEST_K = 1000
 DEEPEST_OFFSET = 10_000
 MOST_PARTS = 32
 MOST_QUERIES = 64
+MOST_ADDRESSES = 64
+"""That all queries of one request may have fetched together."""
 MOST_SOURCES = 1000
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=8192)]
@@ -174,6 +176,12 @@ class BatchQuery(Asked):
     queries: Annotated[list[JsonQuery], Field(min_length=1, max_length=MOST_QUERIES)] = Field(
         description=f"Up to {MOST_QUERIES}; the answer holds an answer for each, in order."
     )
+
+    @model_validator(mode="after")
+    def _not_too_far(self) -> BatchQuery:
+        if sum(isinstance(part, UrlPart) for query in self.queries for part in query.examples) > MOST_ADDRESSES:
+            raise ValueError(f"the queries name more than {MOST_ADDRESSES} addresses together")
+        return self
 
 
 def _kind_of_search(given: object) -> str:

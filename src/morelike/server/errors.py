@@ -145,7 +145,7 @@ def router_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - likewise
     hints = {404: "/docs lists every route", 405: "/docs lists what each route takes"}
     plain = error.detail == HTTPStatus(error.status_code).phrase
-    detail = f"{request.method} {request.url.path}: {error.detail.lower()}" if plain else error.detail
+    detail = f"{request.method} {request.scope['path']}: {error.detail.lower()}" if plain else error.detail
     document = problem(error.status_code, detail, hint=hints.get(error.status_code, ""))
     headers = dict(error.headers or {})
     if error.status_code == 405:

@@ -12,7 +12,6 @@ from morelike.library import Library
 from morelike.search.filter import parse_filter
 from morelike.server.asked import MOST_PARTS, FilePart, ItemPart, Part, QueryIn, TextPart, UrlPart
 from morelike.server.errors import problem_of
-from morelike.settings import Settings
 from morelike.shapes import answer_shape
 from morelike.sources.urls import UrlBlobs
 from morelike.types import Blob, Example, Query, Span
@@ -22,8 +21,10 @@ __all__ = ["answer", "answer_or_problem", "answers", "query_of"]
 Observe = Callable[[Mapping[str, float]], None]
 
 
-def query_of(asked: QueryIn, files: Sequence[Blob], settings: Settings) -> Query:
+def query_of(asked: QueryIn, files: Sequence[Blob], urls: UrlBlobs) -> Query:
     """The library's query; without any part, each file is one. URLs are fetched here, through the guard.
+
+    ``urls`` are the request's own: what it fetches shares one bound of memory, the rest lies in files.
 
     Raises QueryError, SourceError, FilterError.
     """
@@ -37,7 +38,7 @@ def query_of(asked: QueryIn, files: Sequence[Blob], settings: Settings) -> Query
             "a query needs an example", hint="an item, a url, a text, or an `example` file in a multipart body"
         )
     return Query(
-        examples=tuple(_example(part, files, settings) for part in parts),
+        examples=tuple(_example(part, files, urls) for part in parts),
         mode=asked.mode,
         k=asked.k,
         offset=asked.offset,
@@ -47,14 +48,14 @@ def query_of(asked: QueryIn, files: Sequence[Blob], settings: Settings) -> Query
     )
 
 
-def _example(part: Part, files: Sequence[Blob], settings: Settings) -> Example:
+def _example(part: Part, files: Sequence[Blob], urls: UrlBlobs) -> Example:
     if isinstance(part, TextPart):
         return Example("text", part.text, part.weight)
     at = Span(part.at.unit, part.at.start, part.at.end) if part.at is not None else None
     if isinstance(part, ItemPart):
         return Example("item", part.item, part.weight, part.crop, at)
     if isinstance(part, UrlPart):
-        return Example("blob", _fetched(part.url, settings), part.weight, part.crop, at)
+        return Example("blob", _fetched(part.url, urls), part.weight, part.crop, at)
     if part.file >= len(files):
         raise QueryError(
             f"there is no example file {part.file}", hint=f"the request has {len(files)}; they count from 0"
@@ -62,10 +63,9 @@ def _example(part: Part, files: Sequence[Blob], settings: Settings) -> Example:
     return Example("blob", files[part.file], part.weight, part.crop, at)
 
 
-def _fetched(url: str, settings: Settings) -> Blob:
+def _fetched(url: str, urls: UrlBlobs) -> Blob:
     """Its bytes are here when this returns, so that no search waits for somebody else's server."""
-    blobs = UrlBlobs(settings)
-    blob = blobs.blob(url)
+    blob = urls.blob(url)
     blob.open().close()
     return blob
 

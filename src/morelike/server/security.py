@@ -152,12 +152,13 @@ class Guard:
         key = await self._doorman.who(request) if needed else None
         request.state.key = key
         request.state.role = key.role if key is not None else ("" if needed else "admin")
-        if not needed or key is not None or _is_open(request.url.path):
+        if not needed or key is not None or _is_open(_path(request)):
             if role := _role_of_page(request):
                 require(request, role)
             return None
         if wants_page(request):
-            there = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+            query = request.scope["query_string"].decode("latin-1")
+            there = _path(request) + (f"?{query}" if query else "")
             return RedirectResponse(f"/login?next={quote(there, safe='')}", status_code=303)
         raise Refused(
             401,
@@ -199,7 +200,7 @@ def session_token(request: Request) -> str:
 
 def _role_of_page(request: Request) -> Role | None:
     """What the page's own forms need; the API's routes say it themselves."""
-    path = request.url.path
+    path = _path(request)
     if request.method in SAFE_METHODS or path.startswith("/api/") or path in ("/login", "/logout"):
         return None
     if path == "/collections" or path.endswith("/drop"):
@@ -209,7 +210,7 @@ def _role_of_page(request: Request) -> Role | None:
 
 def _refusal(request: Request, error: MorelikeError) -> Response:
     status = status_of(error)
-    if "text/html" in request.headers.get("accept", "") and not request.url.path.startswith(PROGRAMS):
+    if "text/html" in request.headers.get("accept", "") and not _path(request).startswith(PROGRAMS):
         from morelike.server.pages.routing import error_page
 
         return error_page(request, status, error.message, error.hint)
@@ -224,7 +225,7 @@ def _check_site(request: Request) -> None:
     headers = request.headers
     origin, host = headers.get("origin", ""), headers.get("host", "")
     safe = request.method in SAFE_METHODS
-    if origin and origin != "null" and not safe and urlsplit(origin).netloc.lower() != host.lower():
+    if origin and origin != "null" and not safe and _netloc(origin) != host.lower():
         raise _cross_site(f"a page of {origin[:200]} asked for this")
     if origin == "null" and not safe:
         raise _cross_site("a page without an origin asked for this")
@@ -238,6 +239,20 @@ def _cross_site(sentence: str) -> Refused:
     return Refused(
         403, sentence, hint="only this server's own page and programs may; a proxy must pass Host on as it is"
     )
+
+
+def _netloc(origin: str) -> str:
+    """The origin's host and port; nothing where it cannot be read."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
+
+
+def _path(request: Request) -> str:
+    """What the routes are found by. ``request.url`` is put together with the Host header, which anybody writes."""
+    path: str = request.scope["path"]
+    return path
 
 
 def _host_of(header: str) -> str | None:
@@ -259,7 +274,7 @@ def _is_open(path: str) -> bool:
 
 def wants_page(request: Request) -> bool:
     """Whether a browser asks for something to show, where no program asks."""
-    path = request.url.path
+    path = _path(request)
     return (
         request.method in ("GET", "HEAD")
         and "text/html" in request.headers.get("accept", "")

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
@@ -382,3 +383,23 @@ def test_a_collection_dropped_elsewhere_is_told(catalog: SqlCatalog, photos: Col
 
     with pytest.raises(NoSuchCollection, match="photos"):
         catalog.tag(photos, ["cat"], ["t"], [])
+
+
+def test_a_lease_counts_from_when_it_was_got(catalog: SqlCatalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long another writer kept the job's own waiting: else it would be anybody's at once."""
+    clock = [1000.0]
+    writing = SqlCatalog._writing
+
+    def waiting(self: SqlCatalog, collection: Collection | None = None) -> AbstractContextManager[object]:
+        clock[0] += 50.0
+        return writing(self, collection)
+
+    catalog.enqueue("add", "photos", {})
+    monkeypatch.setattr(time, "time", lambda: clock[0])
+    monkeypatch.setattr(SqlCatalog, "_writing", waiting)
+    taken = catalog.lease_job("me", 30.0)
+    assert taken is not None
+    renewed = catalog.renew_job(taken.id, "me", 30.0, {})
+    assert renewed is not None
+
+    assert (taken.lease_until, renewed.lease_until) == (1080.0, 1130.0)

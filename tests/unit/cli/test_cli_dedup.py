@@ -37,7 +37,7 @@ def test_dedup_shows_and_changes_nothing(doubled) -> None:
     assert "0.png" in ran.out
     assert "small.jpg" in ran.out
     assert "the same bytes at several places" in ran.out
-    assert "1 found at several places; 1 groups of near duplicates, 1 that could be set aside" in ran.out
+    assert "1 found at several places; 1 group of near duplicates, 1 that could be set aside" in ran.out
     assert "nothing was changed; set them aside: morelike dedup photos --apply" in ran.out
     assert doubled("count", "photos").json == 5
     assert doubled("dedup", "photos", "--dry-run").out == ran.out
@@ -107,7 +107,7 @@ def test_not_duplicates(doubled) -> None:
     assert doubled("dedup", "photos", *ids, "--not-duplicates").code == 0
     assert "0 groups" in doubled("dedup", "photos").out
     assert doubled("dedup", "photos", *ids, "--forget").code == 0
-    assert "1 groups" in doubled("dedup", "photos").out
+    assert "1 group of" in doubled("dedup", "photos").out
 
 
 def test_exact_looks_at_no_picture(doubled) -> None:

@@ -20,6 +20,7 @@ from morelike.errors import OriginalGone, StoreBusy, StoreFull, TooBusy
 from morelike.library import Library
 from morelike.server import limits, patience
 from morelike.server.limits import Gate
+from morelike.server.routes import search as search_routes
 from morelike.settings import Settings
 
 
@@ -167,6 +168,45 @@ def test_who_waits_to_write_keeps_no_reader_waiting(served: Served) -> None:
         assert {change.result().status_code for change in changes} == {200}
 
     assert len(served.client.get(place).json()["tags"]) == 45
+
+
+def test_the_pages_changes_keep_no_reader_waiting(served: Served) -> None:
+    """Forms that wait for the library's lock wait in the same queue as the API's, which nobody else stands in."""
+    item = served.item()
+    forms = [
+        (f"/i/photos/{item}/tags", {"add": "x"}),
+        (f"/i/photos/{item}/remove", {}),
+        ("/collections", {"name": "made", "encoder": "classic"}),
+        ("/c/photos/drop", {"confirm": "photos"}),
+    ]
+
+    for place, form in forms:
+        with ThreadPoolExecutor(1) as pool:
+            with served.library._stores.lock.hold("a long write"):
+                change = pool.submit(httpx.post, f"{served.url}{place}", data=form, timeout=60)
+                while not served.parts.writes.running and not change.done():
+                    assert served.client.get("/healthz").status_code == 200
+                assert served.parts.writes.running == 1, place
+            assert change.result().status_code == 303
+
+
+def test_one_request_fetches_so_many_addresses(reading: Served) -> None:
+    """However its queries share them: each may be a large file. None is fetched where there are too many."""
+    one = {"examples": [{"url": "http://192.0.2.1/x"}] * 13}
+
+    assert "64 addresses" in problem_in(reading.search(queries=[one] * 5), 422)["detail"]
+
+
+def test_the_addresses_of_a_request_share_one_memory(reading: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What all of its queries fetch is held within one bound, not within one each."""
+    made: list[object] = []
+    real = search_routes.UrlBlobs
+    monkeypatch.setattr(search_routes, "UrlBlobs", lambda settings: (made.append(settings), real(settings))[1])
+    two = {"examples": [{"url": "http://127.0.0.1:1/x"}] * 2}
+    answers = reading.search(queries=[two] * 2).json()["answers"]
+
+    assert ["problem" in answer for answer in answers] == [True, True]
+    assert len(made) == 1
 
 
 def test_what_is_no_http(reading: Served) -> None:

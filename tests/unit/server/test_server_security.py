@@ -12,6 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 from serving_library import API, PHOTOS, Served, bearer, pictures_in, problem_in, running
+from starlette.datastructures import URL
+from starlette.requests import Request
 
 from morelike.library import Library
 from morelike.records import Role
@@ -63,6 +65,7 @@ def test_this_machines_names_are_let_in(reading: Served, host: str) -> None:
         {"Origin": "http://evil.example"},
         {"Origin": "null"},
         {"Origin": "http://127.0.0.1:1"},
+        {"Origin": "http://["},
         {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "same-site"},
         {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"},
@@ -268,6 +271,16 @@ def test_pages_lead_to_the_login(locked: Served) -> None:
     answer = locked.client.get("/c/photos?filter=x", headers={"Accept": "text/html"})
 
     assert (answer.status_code, answer.headers["location"]) == (303, "/login?next=%2Fc%2Fphotos%3Ffilter%3Dx")
+
+
+def test_a_host_with_a_path_opens_no_door(locked: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no key is needed is told by the request's own path, not by an address that the Host header is part of."""
+    bent = property(lambda _: URL("http://any/login?/c/photos"))  # as Starlette before 1.0 reads `Host: any/login?`
+    monkeypatch.setattr(Request, "url", bent)
+
+    assert locked.client.get("/c/photos").status_code == 401
+    assert locked.client.post("/c/photos/drop", data={"confirm": "photos"}).status_code == 401
+    assert locked.library.collection("photos").count() == 6
 
 
 FORMS = [

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fastapi import Request, Response
+from starlette.datastructures import FormData
 
 from morelike.errors import MorelikeError, UsageError
 from morelike.library import CollectionSummary, Library
 from morelike.models import cards, weights
 from morelike.registry import MODALITIES
+from morelike.server.deps import parts_of
 from morelike.server.errors import status_of
 from morelike.server.pages.routing import SentForm, page_router
 from morelike.server.pages.view import collection_path, library_of, redirect, render, spread
@@ -42,8 +44,12 @@ def collections_page(request: Request) -> Response:
 
 
 @router.post("/collections")
-def make_collection(request: Request, form: SentForm) -> Response:
+async def make_collection(request: Request, form: SentForm) -> Response:
     """Make one, and lead to where pictures are added."""
+    return await parts_of(request).writes.run(_make, request, form)
+
+
+def _make(request: Request, form: FormData) -> Response:
     name = _field(form, "name")
     modality = _field(form, "modality") or "image"
     encoder = _field(form, "encoder") or "auto"
@@ -60,8 +66,12 @@ def make_collection(request: Request, form: SentForm) -> Response:
 
 
 @router.post("/c/{name}/drop")
-def drop_collection(request: Request, name: str, form: SentForm) -> Response:
+async def drop_collection(request: Request, name: str, form: SentForm) -> Response:
     """Drop one; its name has to be typed, or the button that says how much goes with it be pressed."""
+    return await parts_of(request).writes.run(_drop, request, name, form)
+
+
+def _drop(request: Request, name: str, form: FormData) -> Response:
     if _field(form, "confirm") != name:
         raise UsageError(f"{name} was not dropped: its name was not confirmed", hint="type the collection's name")
     library_of(request).drop(name)
@@ -96,6 +106,6 @@ def _encoders(library: Library) -> list[EncoderChoice]:
     return sorted(found, key=lambda choice: (not choice.here, choice.name))
 
 
-def _field(form: SentForm, name: str) -> str:
+def _field(form: FormData, name: str) -> str:
     value = form.get(name)
     return value.strip() if isinstance(value, str) else ""

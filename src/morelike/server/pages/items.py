@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from fastapi import Request, Response
+from starlette.datastructures import FormData
 
 from morelike.errors import MorelikeError
+from morelike.server.deps import parts_of
 from morelike.server.errors import status_of
 from morelike.server.pages.board import Board
 from morelike.server.pages.routing import SentForm, page_router
@@ -51,8 +53,12 @@ def item_page(request: Request, collection: str, item_id: str) -> Response:
 
 
 @router.post("/i/{collection}/{item_id}/tags")
-def tag_item(request: Request, collection: str, item_id: str, form: SentForm) -> Response:
+async def tag_item(request: Request, collection: str, item_id: str, form: SentForm) -> Response:
     """Add the tags of the field ``add`` (between commas), remove the one of ``remove``."""
+    return await parts_of(request).writes.run(_tag_item, request, collection, item_id, form)
+
+
+def _tag_item(request: Request, collection: str, item_id: str, form: FormData) -> Response:
     opened = library_of(request).collection(collection)
     add = [tag.strip() for tag in str(form.get("add") or "").split(",") if tag.strip()]
     remove = [str(tag) for tag in form.getlist("remove") if tag]
@@ -61,8 +67,12 @@ def tag_item(request: Request, collection: str, item_id: str, form: SentForm) ->
 
 
 @router.post("/i/{collection}/{item_id}/remove")
-def remove_item(request: Request, collection: str, item_id: str) -> Response:
+async def remove_item(request: Request, collection: str, item_id: str) -> Response:
     """Take an item out of the collection."""
+    return await parts_of(request).writes.run(_remove_item, request, collection, item_id)
+
+
+def _remove_item(request: Request, collection: str, item_id: str) -> Response:
     opened = library_of(request).collection(collection)
     opened.remove([item_id])
     return redirect(collection_path(collection, "items"))

@@ -211,16 +211,15 @@ def _takes_words(opened: OpenCollection) -> bool:
 def _asked(request: Request, opened: OpenCollection, form: FormData, kept: Board) -> Board:
     files = [one for one in form.getlist("example") if isinstance(one, UploadFile) and one.filename][:MOST_UPLOADS]
     weight = -1.0 if form.get("weight") == "-1" else 1.0
-    blobs = [_uploaded(one) for one in files]
     words = form.get("q")
     words = words.strip() if isinstance(words, str) else ""
-    if not blobs and URL.match(words):
-        blobs = [_fetched(request, words)]
     board = kept
-    if blobs:
-        for blob in blobs:
-            board = board.plus(Part("upload", _stashed(request, opened, blob), weight))
+    for file in files:  # one at a time: together they may be larger than the memory that is kept for them
+        board = board.plus(Part("upload", _stashed(request, opened, _uploaded(file)), weight))
+    if files:
         return board
+    if URL.match(words):
+        return board.plus(Part("upload", _stashed(request, opened, _fetched(request, words)), weight))
     if not words:
         raise QueryError("there is nothing to search for", hint="drop a picture, choose a file, or type something")
     item = _item(opened, words)

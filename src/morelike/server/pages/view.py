@@ -32,7 +32,8 @@ TALLIED = (("same", "there already"), ("rejected", "rejected"))
 
 def render(request: Request, template: str, /, *, status: int = 200, **values: Any) -> Response:
     """A page. Every value is escaped; a name that the template uses and nobody gave is an error."""
-    text = _environment().get_template(template).render(here=request.url.path, session=session_of(request), **values)
+    page = _environment().get_template(template)
+    text = page.render(here=request.scope["path"], session=session_of(request), **values)
     return HTMLResponse(text, status, {"Cache-Control": "private, no-cache"})
 
 
@@ -124,7 +125,7 @@ def when(stamp: str) -> str:
 def percentile(value: float) -> str:
     """How much is further away; never a full 100, which a sample cannot know."""
     if value > 99.9:
-        return "> 99.9 %"
+        return "over 99.9 %"
     return f"{value:.1f} %" if value >= 99 else f"{value:.0f} %"
 
 

@@ -17,6 +17,7 @@ from morelike.server.deps import CollectionName, Parts, api_router, needs, parts
 from morelike.server.docs import SEARCH_BODY, SEVERAL_BODY, documented, json_response, problems
 from morelike.server.queries import answer, answer_or_problem, answers, query_of
 from morelike.server.schemas import Answer, Answers
+from morelike.sources.urls import UrlBlobs
 from morelike.types import Blob, Query
 
 __all__ = ["router"]
@@ -71,8 +72,9 @@ async def search_several(request: Request) -> Response:
 
 async def _answered(parts: Parts, collection: str, asked: QueryIn | BatchQuery, files: Sequence[Blob]) -> Response:
     observe = parts.metrics.search
+    urls = UrlBlobs(parts.library.settings)
     if isinstance(asked, QueryIn):
-        query = await _query(parts, asked, files)
+        query = await _query(parts, asked, files, urls)
         shape = await parts.searches.run(
             answer, parts.library, collection, query, explain=asked.explain, observe=observe
         )
@@ -82,7 +84,7 @@ async def _answered(parts: Parts, collection: str, asked: QueryIn | BatchQuery, 
     async def made(inner: QueryIn) -> Query | MorelikeError:
         async with room:
             try:
-                return await _query(parts, inner, files)
+                return await _query(parts, inner, files, urls)
             except MorelikeError as error:
                 return error
 
@@ -96,7 +98,7 @@ async def _several(parts: Parts, asked: SeveralForm, files: Sequence[Blob]) -> R
     names = asked.collections
     if names is None:
         names = await parts.searches.run(lambda: [one.name for one in parts.library.collections()])
-    query = await _query(parts, asked, files)
+    query = await _query(parts, asked, files, UrlBlobs(parts.library.settings))
     room = asyncio.Semaphore(AT_ONCE)
 
     async def one(name: str) -> dict[str, Any]:
@@ -109,9 +111,8 @@ async def _several(parts: Parts, asked: SeveralForm, files: Sequence[Blob]) -> R
     return Json({"answers": await asyncio.gather(*map(one, dict.fromkeys(names)))})
 
 
-async def _query(parts: Parts, asked: QueryIn, files: Sequence[Blob]) -> Query:
+async def _query(parts: Parts, asked: QueryIn, files: Sequence[Blob], urls: UrlBlobs) -> Query:
     """URLs are fetched by other threads than search uses: somebody else's slow server must not hold a place."""
-    settings = parts.library.settings
     if any(isinstance(part, UrlPart) for part in asked.examples):
-        return await parts.fetches.run(query_of, asked, files, settings)
-    return query_of(asked, files, settings)
+        return await parts.fetches.run(query_of, asked, files, urls)
+    return query_of(asked, files, urls)

@@ -12,7 +12,7 @@ from morelike.stores.catalog.item_rows import numbers_of
 from morelike.stores.catalog.schema import asides, distinct_pairs, items, key_of
 from morelike.types import Collection
 
-__all__ = ["DuplicateRows", "forget_duplicates"]
+__all__ = ["DuplicateRows", "bring_back_theirs", "forget_duplicates"]
 
 Pair = tuple[str, str]
 
@@ -89,12 +89,18 @@ class DuplicateRows(Connected):
 
 def forget_duplicates(connection: Connection, collection: Collection, item_ids: Sequence[str]) -> None:
     """When items go for good: nothing is a duplicate of what is gone, and what was said of it is void."""
+    bring_back_theirs(connection, collection, item_ids)
+    for some in chunks(item_ids):
+        named = or_(distinct_pairs.c.lesser.in_(some), distinct_pairs.c.greater.in_(some))
+        connection.execute(delete(distinct_pairs).where(distinct_pairs.c.collection_id == collection.id, named))
+
+
+def bring_back_theirs(connection: Connection, collection: Collection, item_ids: Sequence[str]) -> None:
+    """What was set aside for these items, which nobody can find any more."""
     for some in chunks(item_ids):
         theirs = (asides.c.collection_id == collection.id, asides.c.keeper.in_(some))
         left = select(asides.c.item).join(items, items.c.number == asides.c.item).where(items.c.state == "duplicate")
         _bring_back(connection, list(connection.scalars(left.where(*theirs))))
-        named = or_(distinct_pairs.c.lesser.in_(some), distinct_pairs.c.greater.in_(some))
-        connection.execute(delete(distinct_pairs).where(distinct_pairs.c.collection_id == collection.id, named))
 
 
 def _set_aside(connection: Connection, collection: Collection, wanted: Sequence[Aside]) -> None:

@@ -12,6 +12,7 @@ from morelike import faults
 from morelike.errors import UsageError
 from morelike.stores.catalog import statements
 from morelike.stores.catalog.connections import chunks, now
+from morelike.stores.catalog.duplicates import bring_back_theirs
 from morelike.stores.catalog.item_rows import bounded, numbers_of, rejection_of, source_of, source_values
 from morelike.stores.catalog.quick import QuickRows
 from morelike.stores.catalog.schema import TAG_LENGTH, asides, item_tags, items, key_of, ledger, segments, sources
@@ -92,10 +93,10 @@ class IngestRows(QuickRows):
         with self._writing(collection) as connection:
             _write_ledger(connection, collection, rejections, at)
             named = {rejection.item_id for rejection in rejections if rejection.item_id}
-            pending = [
-                row.number for row in numbers_of(connection, collection.id, named).values() if row.state == "pending"
-            ]
-            for some in chunks(pending):
+            found = numbers_of(connection, collection.id, named)
+            pending = {item_id: row.number for item_id, row in found.items() if row.state == "pending"}
+            bring_back_theirs(connection, collection, list(pending))  # or no search would find any of them
+            for some in chunks(list(pending.values())):
                 connection.execute(delete(segments).where(segments.c.item.in_(some)))  # of an earlier, better time
                 connection.execute(
                     update(items).where(items.c.number.in_(some)).values(state="rejected", updated_at=at)

@@ -67,7 +67,7 @@ class JobRows(Connected):
             taken = {
                 "state": "running",
                 "owner": owner,
-                "lease_until": moment + seconds,
+                "lease_until": time.time() + seconds,  # not from ``moment``: it may have waited long for its turn
                 "attempts": jobs.c.attempts + 1,
                 "started_at": case((jobs.c.started_at == "", now()), else_=jobs.c.started_at),
             }
@@ -75,8 +75,8 @@ class JobRows(Connected):
             return _found(connection, job_id)
 
     def renew_job(self, job_id: str, owner: str, seconds: float, progress: Metadata) -> Job | None:
-        values = {"progress": progress, "lease_until": time.time() + seconds}
         with self._writing() as connection:
+            values = {"progress": progress, "lease_until": time.time() + seconds}
             held = connection.execute(update(jobs).where(*_held(job_id, owner)).values(values))
             return _found(connection, job_id) if held.rowcount else None
 

@@ -58,7 +58,9 @@ class ReadingRows(FilteredRows):
             some = ", ".join(row.item_id for row in rows[:3]) + (" …" if len(rows) > 3 else "")
             raise NoSuchItem(f"several items of {collection.name!r} begin with {item_id!r}", hint=f"such as {some}")
         hint = "" if len(item_id) >= _SHORTEST_PREFIX else f"give at least {_SHORTEST_PREFIX} characters of its id"
-        raise NoSuchItem(f"{collection.name!r} has no item {item_id!r}", hint=hint or "`morelike ls` lists them")
+        raise NoSuchItem(
+            f"{collection.name!r} has no item {item_id!r}", hint=hint or "`morelike ls` and GET …/items list them"
+        )
 
     def items(
         self,

@@ -110,7 +110,8 @@ class Codes:
         if isinstance(rows, slice):
             part = data[rows]
             if len(part):
-                scanner.scan_codes(len(part), pointer(part), pointer(_numbers(len(data))[rows]), *heap)
+                numbers = _numbers(1 << (len(data) - 1).bit_length())[rows]
+                scanner.scan_codes(len(part), pointer(part), pointer(numbers), *heap)
             return
         gathered = np.empty((min(_GATHERED, len(rows)), self.dim), dtype=np.uint8)
         for start in range(0, len(rows), _GATHERED):
@@ -161,7 +162,7 @@ def _quantizer(dim: int) -> Any:
     return faiss.ScalarQuantizer(dim, faiss.ScalarQuantizer.QT_8bit_direct_signed)
 
 
-@functools.lru_cache(maxsize=4)
+@functools.cache
 def _numbers(rows: int) -> Ids:
     numbers = np.arange(rows, dtype=np.int64)
     numbers.flags.writeable = False

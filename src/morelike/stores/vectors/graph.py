@@ -70,8 +70,7 @@ class Graph:
         reader = faiss.VectorIOReader()
         faiss.copy_array_to_vector(data, reader.data)
         index = faiss.read_index(reader, 0)
-        index.storage = codes.storage
-        index.own_fields = False
+        _read(index, codes)
         return cls(index, codes, width, usual)
 
 
@@ -85,19 +84,25 @@ def build(codes: Codes, rows: int, stopped: Callable[[], bool]) -> Graph | None:
     index = faiss.IndexHNSWSQ(
         codes.dim, faiss.ScalarQuantizer.QT_8bit_direct_signed, _LINKS, faiss.METRIC_INNER_PRODUCT
     )
+    building = Codes(codes.dim, codes.step, codes.longest)
+    _read(index, building)
     index.is_trained = True
     index.hnsw.efConstruction = _EFFORT
     for start in range(0, rows, _BATCH):
         if stopped():
             raise Stopped
         index.add(codes.levels(slice(start, min(start + _BATCH, rows))))
-    own = index.storage  # it served the building; from here on there is one copy of the codes
-    index.storage = codes.storage
-    index.own_fields = False
-    own.thisown = True
-    del own
+    _read(index, codes)
+    del building  # from here on there is one copy
     graph = Graph(index, codes, 0, np.inf)
     return graph if _tuned(graph, codes, rows, stopped) else None
+
+
+def _read(index: Any, codes: Codes) -> None:
+    """Let a graph read ``codes`` without owning them."""
+    index.own_fields = False
+    index.storage = codes.storage
+    codes.storage.thisown = True  # faiss' wrapper gave it away just now, and nobody would ever free it
 
 
 def _tuned(graph: Graph, codes: Codes, rows: int, stopped: Callable[[], bool]) -> bool:

@@ -28,9 +28,10 @@ SETTLED = 50_000
 """Rows from which on a space gets segments; below, all of it is scanned exactly."""
 AGAIN = 8_192
 """Recent rows from which on a space that has segments gets another."""
-LARGEST_ROWS = 1 << 18
-LARGEST_BYTES = 512 << 20
-"""The most that one segment holds: what is at stake when its making is broken off, and held twice meanwhile."""
+LARGEST_ROWS = 1 << 19
+LARGEST_BYTES = 800 << 20
+"""The most that one segment holds, in float32: what is at stake when its making is broken off. Its codes are held
+three times meanwhile. Fewer and larger ones are searched faster."""
 GRAPH_ROWS = 20_000
 """Rows of a segment from which on walking a graph is faster than scanning codes."""
 _DEAD = 0.2

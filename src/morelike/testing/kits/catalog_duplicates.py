@@ -7,7 +7,7 @@ import pytest
 from morelike.protocols import Catalog
 from morelike.records import Aside
 from morelike.testing.kits.catalog_samples import CatalogFixtures, finished, make_item, some_claim
-from morelike.types import Collection, segment_id
+from morelike.types import Collection, Rejection, segment_id
 
 __all__ = ["CatalogDuplicatesKit"]
 
@@ -63,6 +63,15 @@ class CatalogDuplicatesKit(CatalogFixtures):
 
         assert [(aside.item_id, aside.run) for aside in catalog.asides(pets)] == [("copy", "first")]
         assert catalog.item(pets, "new").state == "pending"
+
+    def test_duplicates_of_what_turns_out_bad_come_back(self, catalog: Catalog, pets: Collection) -> None:
+        """Else neither the item nor what was set aside for it would be found."""
+        catalog.set_aside(pets, [Aside("copy", "cat", "first")])
+        catalog.requeue(pets, ["cat"])
+        catalog.reject(pets, [Rejection("/pictures/cat.jpg", "cat", "decode", "bad")])
+
+        assert catalog.known(pets, ["cat", "copy"]) == {"cat": "rejected", "copy": "ready"}
+        assert catalog.asides(pets) == []
 
     def test_an_item_can_be_brought_back(self, catalog: Catalog, pets: Collection) -> None:
         """It is searched again, and nothing remembers that it was aside; others that are named stay as they are."""
