@@ -89,8 +89,14 @@ def names(page: Page) -> list[str]:
     return page.locator(".hit:not([hidden]) .name").all_inner_texts()
 
 
+def ready(page: Page) -> None:
+    """The page's scripts listen: what is dropped or typed before is lost."""
+    page.wait_for_selector("html[data-scripts]", state="attached")
+
+
 def hand_over(page: Page, kind: str, picture: Path, *, on: str = "body") -> None:
     """Drop or paste a file, as the operating system hands it to a page."""
+    ready(page)
     page.evaluate(
         """([kind, name, type, data, on]) => {
             const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));

@@ -47,6 +47,7 @@ def test_uploads_become_searchable(page: Page, served: Served, collection: str, 
     assert page.locator(".queue progress").evaluate("(bar) => bar.value") == 1
 
     page.get_by_role("link", name="Search them").click()
+    expect(page).to_have_url(collection)
     hand_over(page, "drop", served.pictures / "coffee" / "re-encoded.jpg")
     expect(page.locator("#hits .hit").first).to_be_visible()
     assert names(page)[0] == "coffee.jpg"

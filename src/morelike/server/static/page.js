@@ -43,3 +43,5 @@ document.addEventListener("htmx:after:request", (event) => {
     location.assign(answered.url);
   }
 });
+
+document.documentElement.dataset.scripts = "here";

@@ -31,8 +31,8 @@ _SPARE = 64
 _FIRST = 6
 """Rows beyond the page that are scored exactly at first."""
 _GROWTH = 8
-_TASK = 32_768
-"""Rows that one thread scans at a time; below two of them, threads are left alone."""
+_TASK = 16_384
+"""Rows from which on a scan is shared among threads."""
 _NEARLY_ALL = 0.85
 """From this share on, scanning everything is faster than copying rows together."""
 _READ = 4_096
@@ -162,7 +162,7 @@ class _Search:
             part.graph = False
             part.kept = part.kept * _GROWTH or 2 * self._k + _SPARE
             jobs += [(part, piece) for piece in self._pieces(part)]
-        alone = len(jobs) == 1 or sum(len(part.pick.rows) for part in parts) < 2 * _TASK
+        alone = len(jobs) == 1 or sum(len(part.pick.rows) for part in parts) < _TASK
         run = map if alone else self._pool.map
         found: dict[int, list[tuple[Ids, NDArray[np.float32], float]]] = {}
         for (part, _), result in zip(jobs, run(self._scanned, jobs), strict=True):
