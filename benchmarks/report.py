@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from benchmarks import vectors
+
 
 def written(results: dict[str, Any]) -> str:
     """Markdown for docs/benchmarks.md."""
@@ -30,6 +32,7 @@ def written(results: dict[str, Any]) -> str:
         "http": _http,
         "batching": _batching,
         "startup": _startup,
+        "vectors": vectors.section,
     }
     for part, section in sections.items():
         if part in results:
