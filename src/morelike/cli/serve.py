@@ -68,7 +68,7 @@ def serve(
     form = log_format or ("text" if sys.stderr.isatty() else "json")
     options = ServerOptions(host, port, 0 if no_jobs else workers)
     folder = session.settings().library
-    if not folder.exists():
+    if not folder.exists() and form == "text":  # a log of JSON lines has nothing else in it
         session.note(f"there was no library in {folder}: an empty one is made; --library DIR names another")
     with session.open(make=True, allow_roots=roots) as library, written(form, quiet=session.quiet):
 
