@@ -163,7 +163,7 @@ class Scale:
         if any(example.form == "text" or example.weight < 0 for example in query.examples):
             return
         for space in spaces:
-            if space.card.form != "terms" and (known := calibration_of(stores, space)) is not None:
+            if space.has_vectors and (known := calibration_of(stores, space)) is not None:
                 self._by_kind[space.kind] = _UNITS.get(space.card.metric, space.card.metric), known
 
     def percentile(self, kind: Kind, unit: Mapping[str, float], score: float) -> float | None:

@@ -116,7 +116,7 @@ class OpenCollection(Duplicates):
         if not report.interrupted:
             keep_calibrated(self._stores, self._record)
             vectors = self._stores.vectors
-            for space in (one for one in self.spaces if index and one.active and one.card.form != "terms"):
+            for space in (one for one in self.spaces if index and one.active and one.has_vectors):
                 if vectors.due(space.id):
                     work.say("all is added; the index for fast searches is being made, which can be left off")
                     vectors.build(space.id, stop=stop)
@@ -159,7 +159,7 @@ class OpenCollection(Duplicates):
 
     def dry_run(self, *sources: Any, exclude: Sequence[str] = (), in_place: bool = False, sample: int = 64) -> DryRun:
         """What ``add`` would do, from a sample; nothing is written."""
-        spaces = [space for space in self.spaces if space.active and space.card.form != "terms"]
+        spaces = [space for space in self.spaces if space.active and space.has_vectors]
         lanes = {space.kind: self._lanes.lane(space) for space in spaces}
         given = ((origin, blobs) for _, origin, blobs in as_sources(sources, self._stores.settings, _several(exclude)))
         settings = self._stores.settings
@@ -336,7 +336,7 @@ class OpenCollection(Duplicates):
         self, *, labels: str = "parent-folder", kind: str | None = None, queries: int | None = None, seed: int = 0
     ) -> Evaluation:
         """How well items find items of the same label. Raises QueryError without labelled items."""
-        spaces = [space for space in self.spaces if space.active and space.card.form != "terms"]
+        spaces = [space for space in self.spaces if space.active and space.has_vectors]
         space = next((space for space in spaces if kind in {None, space.kind}), None)
         if space is None:
             raise SpaceMismatch(f"{self.name} has no space of the kind {kind}")

@@ -241,7 +241,5 @@ def crop_image(payload: Payload, crop: tuple[float, float, float, float]) -> Pay
 
 
 def example_specs(modality: Modality, blob: Blob, at: Span | None, options: Mapping[str, Any]) -> list[SegmentSpec]:
-    """An example's segments: those that ``split`` names, or the one at ``at``. Raises DecodeError."""
-    if at is None or at == WHOLE:
-        return list(modality.split(blob, options))
-    return [SegmentSpec(kind, at) for kind in modality.kinds]
+    """An example's segments, or those of its part ``at``. Raises DecodeError, QueryError."""
+    return list(modality.split(blob, options, at or WHOLE))

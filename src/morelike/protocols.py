@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, Protocol, runtime_checkable
 
 from morelike.catalog_protocols import Catalog
 from morelike.types import (
+    WHOLE,
     Blob,
     Card,
     ContentDigest,
@@ -20,6 +21,7 @@ from morelike.types import (
     Preview,
     Scores,
     SegmentSpec,
+    Sketch,
     Space,
     Span,
     Vectors,
@@ -31,9 +33,11 @@ __all__ = [
     "Cache",
     "Catalog",
     "Encoder",
+    "LoadsRuns",
     "Modality",
     "OpenSource",
     "Rescorer",
+    "SketchStore",
     "TermStore",
     "VectorStore",
     "WriteLock",
@@ -56,8 +60,16 @@ class Modality(Protocol):
     def describe(self, blob: Blob) -> Metadata:
         """What the content says of itself (``width``, ``taken`` …): flat, JSON values. Cheap; raises DecodeError."""
 
-    def split(self, blob: Blob, options: Metadata) -> Iterator[SegmentSpec]:
-        """The segments to index, named cheaply and in order. Raises DecodeError."""
+    def settle(self, given: Metadata) -> Metadata:
+        """The options of a new collection, complete (``window``, ``hop``, ``every`` in seconds, …): what is not given
+        has its default. JSON values. Raises UsageError on one that it does not know or cannot be.
+        """
+
+    def split(self, blob: Blob, options: Metadata, at: Span = WHOLE) -> Iterator[SegmentSpec]:
+        """The segments to index, named cheaply and in order; of the part ``at`` only, where it is not the whole.
+
+        Raises DecodeError, QueryError where the medium has no such part.
+        """
 
     def load(self, blob: Blob, spec: SegmentSpec, want: Mapping[str, Any]) -> Payload:
         """Decode one segment; ``want`` is the card's ``inputs`` for that kind. Raises DecodeError."""
@@ -67,6 +79,17 @@ class Modality(Protocol):
 
     def identity(self, blob: Blob) -> str | None:
         """The canonical identity where the modality has one (InChIKey), else None: the bytes' digest is used."""
+
+
+@runtime_checkable
+class LoadsRuns(Protocol):
+    """A modality whose segments follow one another in time: several are decoded in one pass over the bytes."""
+
+    def load_run(self, blob: Blob, specs: Sequence[SegmentSpec], want: Mapping[str, Any]) -> Iterator[Payload]:
+        """One payload for each of ``specs``, which are of one kind and in the order of ``split``; lazily.
+
+        Each is what ``load`` gives for that segment alone. Raises DecodeError.
+        """
 
 
 class Encoder(Protocol):
@@ -79,7 +102,10 @@ class Encoder(Protocol):
         """What can be done an item at a time on the decode pool (resize, tokenise): safe from any thread."""
 
     def encode(self, kind: Kind, batch: Sequence[Any]) -> Vectors:
-        """Prepared payloads to (n, dim) float32, or packed bits; called from one thread. Raises EncodeError."""
+        """Prepared payloads to (n, dim) float32, or packed bits; called from one thread. Raises EncodeError.
+
+        A card of form ``sketch`` gives an object array (n,) of ``Sketch``.
+        """
 
 
 class OpenSource(Protocol):
@@ -201,6 +227,42 @@ class TermStore(Protocol):
 
     def drop(self, space_id: int) -> None:
         """All that the space holds; an unknown one is no error."""
+
+    def close(self) -> None: ...
+
+
+class SketchStore(Protocol):
+    """Sketches under segment ids, found by the hashes that they share with another one."""
+
+    def upsert(self, space: Space, ids: Ids, sketches: Sequence[Sketch]) -> None:
+        """Durable and visible to every process's next search when it returns. Raises StoreFull, StoreReadOnly."""
+
+    def delete(self, space: Space, ids: Ids) -> None:
+        """Absent ids are passed over."""
+
+    def search(
+        self, space: Space, sketch: Sketch, k: int, *, within: Within | None = None
+    ) -> tuple[Ids, NDArrayIds, NDArrayIds]:
+        """At most ``k`` (ids, shared, shifts), best first, ties by ascending id.
+
+        ``shared``: how many of the query's hashes the segment has at one and the same shift (or one tick beside it);
+        ``shifts``: that shift in ticks, the segment's place less the query's: the most frequent one.
+        """
+
+    def fetch(self, space: Space, ids: Ids) -> list[Sketch | None]:
+        """As stored, in the order asked for; None where there is none."""
+
+    def ids(self, space: Space) -> Iterator[Ids]:
+        """Every stored id in blocks, ascending; those of empty sketches too."""
+
+    def count(self, space: Space) -> int: ...
+
+    def drop(self, space_id: int) -> None:
+        """All that the space holds; an unknown one is no error."""
+
+    def space_ids(self) -> Iterator[int]: ...
+
+    def bytes_used(self) -> int: ...
 
     def close(self) -> None: ...
 

@@ -86,7 +86,7 @@ def new_spaces(
 
     Raises UsageError where it takes none of the collection's kinds, ModelError where its weights cannot be had.
     """
-    kinds = [space.kind for space in stores.catalog.spaces(collection) if space.active and space.card.form != "terms"]
+    kinds = [space.kind for space in stores.catalog.spaces(collection) if space.active and space.has_vectors]
     chosen = lanes.choose(kinds, encoder, notify)
     for card in chosen.values():
         if card.form not in {"dense", "bits"}:
@@ -101,7 +101,7 @@ def earlier_spaces(stores: Stores, collection: Collection) -> dict[Kind, Space]:
     Raises UsageError where there is none, or none that is half full: that one was begun and never searched.
     """
     spaces = stores.catalog.spaces(collection)
-    vectors = {space.id: stores.vectors.count(space) for space in spaces if space.card.form != "terms"}
+    vectors = {space.id: stores.vectors.count(space) for space in spaces if space.has_vectors}
     found: dict[Kind, Space] = {}
     for active in (space for space in spaces if space.active and space.id in vectors):
         others = [one for one in spaces if one.kind == active.kind and not one.active and one.id in vectors]

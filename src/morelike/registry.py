@@ -24,6 +24,7 @@ __all__ = [
     "MODALITIES",
     "MODES",
     "RESCORERS",
+    "SKETCH_STORES",
     "SOURCES",
     "TABLES",
     "TERM_STORES",
@@ -94,7 +95,7 @@ class Table(Mapping[str, Row]):
 
 # What each table's parts are called with:
 #   modality(settings) · source(settings, exclude=globs) · encoder(card, files, settings) · composite(card, encoders)
-#   vector, term and blob store(folder, settings) · catalog(folder, settings) · cache(settings) · rescorer()
+#   vector, term, sketch and blob store(folder, settings) · catalog(folder, settings) · cache(settings) · rescorer()
 #   mode(Asked) -> Ranked, see search/modes.py
 BLOB_STORES = Table("blob_stores", "blob store", {"folder": Row("morelike.stores.blobs:FolderBlobStore")})
 CACHES = Table("caches", "cache", {"memory": Row("morelike.stores.cache:MemoryCache")})
@@ -112,16 +113,28 @@ ENCODERS = Table(
     {
         "callable": Row("morelike.encoders.callable:reopen"),
         "classic": Row("morelike.encoders.classic:ClassicEncoder"),
+        "classic-audio": Row("morelike.encoders.classic_audio:ClassicAudioEncoder"),
+        "landmarks": Row("morelike.encoders.landmarks:LandmarkEncoder"),
         "onnx": Row("morelike.encoders.onnx:OnnxEncoder"),
+        "speech": Row("morelike.encoders.speech:SpeechEncoder"),
     },
 )
-MODALITIES = Table("modalities", "modality", {"image": Row("morelike.modalities.image:ImageModality")})
+MODALITIES = Table(
+    "modalities",
+    "modality",
+    {
+        "audio": Row("morelike.modalities.audio:AudioModality", extra="audio"),
+        "image": Row("morelike.modalities.image:ImageModality"),
+        "video": Row("morelike.modalities.video:VideoModality", extra="video"),
+    },
+)
 MODES = Table(
     "modes",
     "search mode",
     {
         "hybrid": Row("morelike.search.modes:hybrid"),
         "keyword": Row("morelike.search.modes:keyword"),
+        "recording": Row("morelike.search.recording:recording"),
         "similar": Row("morelike.search.modes:similar"),
     },
 )
@@ -136,6 +149,7 @@ SOURCES = Table(
         "url": Row("morelike.sources.urls:UrlSource"),
     },
 )
+SKETCH_STORES = Table("sketch_stores", "sketch store", {"sqlite": Row("morelike.stores.sketches:SqliteSketchStore")})
 TERM_STORES = Table("term_stores", "term store", {"sqlite": Row("morelike.stores.terms:SqliteTermStore")})
 VECTOR_STORES = Table(
     "vector_stores",
@@ -155,6 +169,7 @@ TABLES = (
     MODALITIES,
     MODES,
     RESCORERS,
+    SKETCH_STORES,
     SOURCES,
     TERM_STORES,
     VECTOR_STORES,

@@ -41,6 +41,7 @@ __all__ = [
     "Scores",
     "Segment",
     "SegmentSpec",
+    "Sketch",
     "Source",
     "Space",
     "Span",
@@ -147,6 +148,18 @@ WHOLE = Span("whole")
 
 
 @dataclass(frozen=True, slots=True)
+class Sketch:
+    """What a card of form ``sketch`` makes of a segment: ``hashes`` uint64 (n,), ascending, ``at`` int32 (n,).
+
+    ``at`` says where in the segment each hash was found, in ticks of ``card.options["tick"]`` seconds (or 0 everywhere
+    where the order does not matter); equal hashes stand in the order of ``at``.
+    """
+
+    hashes: NDArray[np.uint64]
+    at: NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
 class SegmentSpec:
     """One segment that ``Modality.split`` announces: its payload's kind and its span."""
 
@@ -250,6 +263,11 @@ class Space:
     kind: Kind
     card: Card
     active: bool
+
+    @property
+    def has_vectors(self) -> bool:
+        """Whether its segments have vectors (``dense``, ``bits``), not words or sketches."""
+        return self.card.form in {"dense", "bits"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,18 @@ from typing import Any
 
 from morelike.errors import ModelError, SettingsError, SpaceMismatch, StoreFull, StoreReadOnly, UnknownName
 from morelike.models import cards, weights
-from morelike.protocols import BlobStore, Cache, Catalog, Encoder, TermStore, VectorStore, WriteLock
-from morelike.registry import BLOB_STORES, CACHES, CATALOGS, COMPOSITES, ENCODERS, TERM_STORES, VECTOR_STORES, Table
+from morelike.protocols import BlobStore, Cache, Catalog, Encoder, SketchStore, TermStore, VectorStore, WriteLock
+from morelike.registry import (
+    BLOB_STORES,
+    CACHES,
+    CATALOGS,
+    COMPOSITES,
+    ENCODERS,
+    SKETCH_STORES,
+    TERM_STORES,
+    VECTOR_STORES,
+    Table,
+)
 from morelike.settings import Settings
 from morelike.stores.lock import LibraryLock
 from morelike.types import Card
@@ -26,12 +36,13 @@ class Stores:
     catalog: Catalog
     vectors: VectorStore
     terms: TermStore
+    sketches: SketchStore
     blobs: BlobStore
     cache: Cache
     lock: WriteLock
 
     def close(self) -> None:
-        for store in (self.vectors, self.terms, self.blobs, self.cache, self.catalog):
+        for store in (self.vectors, self.terms, self.sketches, self.blobs, self.cache, self.catalog):
             store.close()
 
 
@@ -61,6 +72,7 @@ def open_stores(folder: Path, settings: Settings) -> Stores:
             catalog=catalog,
             vectors=_choose(VECTOR_STORES, settings.vectors, "vectors")(folder, settings),
             terms=TERM_STORES.load("sqlite")(folder, settings),
+            sketches=SKETCH_STORES.load("sqlite")(folder, settings),
             blobs=BLOB_STORES.load(kind)(blob_folder, settings),
             cache=_choose(CACHES, settings.cache, "cache")(settings),
             lock=LibraryLock(folder, settings),

@@ -83,7 +83,7 @@ def reembed(
                 else:
                     report = opened.rollback(allow_missing=allow_missing, progress=reporter.reembed, stop=stop)
         dropped = _drop(opened) if drop_old and (report is None or report.switched) else []
-        spaces = [(space, opened.vectors_in(space)) for space in opened.spaces if space.card.form != "terms"]
+        spaces = [(space, opened.vectors_in(space)) for space in opened.spaces if space.has_vectors]
     _print(session, collection, report, dropped, spaces, as_json=as_json)
 
 

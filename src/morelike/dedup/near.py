@@ -236,7 +236,7 @@ class Near:
 
     def _spaces(self, kind: Kind) -> Sequence[Space]:
         spaces = self._stores.catalog.spaces(self._collection)
-        return [space for space in spaces if space.active and space.kind == kind and space.card.form != "terms"]
+        return [space for space in spaces if space.active and space.kind == kind and space.has_vectors]
 
     def _tasks(self, verifier: Verifier, known: _Known, sketches: Sketches, pairs: Pairs) -> Iterator[_Task]:
         self._teller.begin("pairs compared", len(pairs))

@@ -257,7 +257,7 @@ def _restore(stores: Stores, collection: Collection, item_ids: Sequence[str]) ->
 
 def _without_vectors(stores: Stores, collection: Collection, item_ids: Sequence[str]) -> list[str]:
     lacking: dict[str, None] = {}
-    spaces = [space for space in stores.catalog.spaces(collection) if space.active and space.card.form != "terms"]
+    spaces = [space for space in stores.catalog.spaces(collection) if space.active and space.has_vectors]
     for item_id, segments in stores.catalog.segments_of(collection, item_ids).items():
         for space in spaces:
             wanted = [segment.id for segment in segments if segment.kind == space.kind]

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from morelike.errors import DecodeError
+from morelike.errors import DecodeError, QueryError, UsageError
 from morelike.modalities._formats import named_like_a_picture, picture_not_read, recognise
 from morelike.modalities._opening import Opened, label, opened
 from morelike.modalities._pixels import oriented, to_rgb
 from morelike.settings import Settings
-from morelike.types import Blob, Kind, Metadata, Payload, Preview, SegmentSpec, Span
+from morelike.types import WHOLE, Blob, Kind, Metadata, Payload, Preview, SegmentSpec, Span
 
 __all__ = ["ImageModality"]
 
@@ -67,8 +67,16 @@ class ImageModality:
                 **picture.exif.facts,
             }
 
-    def split(self, blob: Blob, options: Metadata) -> Iterator[SegmentSpec]:  # noqa: ARG002  # likewise
-        """A picture is one segment."""
+    def settle(self, given: Metadata) -> Metadata:
+        """Nothing: a picture is whole. Raises UsageError where anything is given."""
+        if given:
+            raise UsageError(f"pictures have no {', '.join(given)}", hint="leave it out")
+        return {}
+
+    def split(self, blob: Blob, options: Metadata, at: Span = WHOLE) -> Iterator[SegmentSpec]:  # noqa: ARG002  # likewise
+        """A picture is one segment. Raises QueryError where only a part in time is asked for."""
+        if at.unit != "whole":
+            raise QueryError(f"{label(blob)} is a picture: it has no {at.unit}", hint="leave --at out; --crop cuts it")
         yield SegmentSpec("image")
 
     def load(self, blob: Blob, spec: SegmentSpec, want: Mapping[str, Any]) -> Payload:

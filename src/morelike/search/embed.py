@@ -187,7 +187,7 @@ class Embedder:
 
     def check_vectors(self, spaces: Sequence[Space]) -> None:
         """Raises StoreDamaged where there are items and not one vector: that is no empty answer."""
-        dense = [space for space in spaces if space.card.form != "terms"]
+        dense = [space for space in spaces if space.has_vectors]
         if dense and not any(self.stores.vectors.count(space) for space in dense):
             items = self.stores.catalog.count(self.collection)
             if items:

@@ -13,9 +13,9 @@ import numpy as np
 from morelike.errors import QueryError
 from morelike.search.clock import Clock
 from morelike.search.embed import Embedder, Embedding, texts_of
-from morelike.types import Ids, ItemState, Query, Scores, Space, Vectors, Within
+from morelike.types import Ids, ItemState, Metadata, Query, Scores, Space, Span, Vectors, Within
 
-__all__ = ["Asked", "Ranked", "hybrid", "keyword", "similar"]
+__all__ = ["Asked", "Detail", "Ranked", "hybrid", "keyword", "similar"]
 
 
 @dataclass(slots=True, eq=False)
@@ -56,7 +56,17 @@ class Asked:
         return found
 
     def dense_spaces(self) -> list[Space]:
-        return [space for space in self.spaces if space.card.form != "terms"]
+        return [space for space in self.spaces if space.has_vectors]
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """What a mode found out about a segment besides its score: where in the item, further units, and why."""
+
+    span: Span | None = None
+    """The part that matches, where that is not the segment's own span."""
+    unit: Mapping[str, float] = field(default_factory=dict)
+    why: Metadata = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +77,8 @@ class Ranked:
     ids: Ids
     scores: Scores
     all: bool
+    details: Mapping[int, Detail] = field(default_factory=dict)
+    """By segment id, where there is more to say."""
 
 
 def similar(asked: Asked, n: int) -> list[Ranked]:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection as Container
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from morelike.protocols import Catalog
 from morelike.search.embed import units
-from morelike.search.modes import Ranked
-from morelike.types import Collection, Metadata, Segment
+from morelike.search.modes import Detail, Ranked
+from morelike.types import Collection, Metadata, Segment, Span
 
 __all__ = ["Candidate", "candidates"]
 
+NOTHING_MORE = Detail()
 RRF_K = 60
 """The constant of reciprocal rank fusion (Cormack, Clarke & Büttcher 2009)."""
 
@@ -27,6 +28,12 @@ class Candidate:
     score: float
     unit: Mapping[str, float]
     why: Metadata = field(default_factory=dict)
+    matched: Span | None = None
+    """The part that matches, where it is not the segment's own span."""
+
+    @property
+    def span(self) -> Span:
+        return self.matched or self.segment.span
 
 
 def candidates(
@@ -49,7 +56,9 @@ def _items_of(catalog: Catalog, collection: Collection, answer: Ranked, without:
     for identifier, score in zip(answer.ids.tolist(), answer.scores.tolist(), strict=True):
         segment = segments.get(identifier)
         if segment is not None and segment.item_id not in best and segment.item_id not in without:
-            best[segment.item_id] = Candidate(segment, score, units(answer.space, score))
+            detail = answer.details.get(identifier, NOTHING_MORE)
+            unit = {**units(answer.space, score), **detail.unit}
+            best[segment.item_id] = Candidate(segment, score, unit, detail.why, detail.span)
     return list(best.values())
 
 
@@ -66,6 +75,6 @@ def _fuse(lists: Sequence[list[Candidate]]) -> list[Candidate]:
             fused_units.setdefault(item, {}).update(candidate.unit)
     ordered = sorted(scores, key=lambda item: (-scores[item], item))
     return [
-        Candidate(seen[item].segment, float(np.float32(scores[item])), {"rrf": scores[item], **fused_units[item]})
+        replace(seen[item], score=float(np.float32(scores[item])), unit={"rrf": scores[item], **fused_units[item]})
         for item in ordered
     ]

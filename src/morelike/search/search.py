@@ -207,7 +207,7 @@ class Search:
                 source=item.uris[0] if item.uris else "",
                 score=candidate.score,
                 unit=candidate.unit,
-                span=candidate.segment.span,
+                span=candidate.span,
                 metadata=metadata_of(item),
                 kind=candidate.segment.kind,
                 segment=candidate.segment.id,

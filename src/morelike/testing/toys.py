@@ -122,7 +122,10 @@ class ToyLines:
     def describe(self, blob: Blob) -> Metadata:
         return {"lines": self._text(blob).count("\n") + 1}
 
-    def split(self, blob: Blob, options: Metadata) -> Iterator[SegmentSpec]:  # noqa: ARG002 # the protocol's
+    def settle(self, given: Metadata) -> Metadata:
+        return dict(given)
+
+    def split(self, blob: Blob, options: Metadata, at: Span = WHOLE) -> Iterator[SegmentSpec]:  # noqa: ARG002 # the protocol's
         start = 0
         for line in self._text(blob).split("\n"):
             if line.strip():
