@@ -63,7 +63,7 @@ class Keys:
         return self._catalog.keys()
 
     def drop(self, name: str) -> None:
-        """From now on refused here, and within two seconds by every other process. Raises UsageError."""
+        """From now on refused here, and within a few seconds by every other process. Raises UsageError."""
         self._catalog.drop_key(name)
         self._forget()
 

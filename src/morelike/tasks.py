@@ -39,6 +39,7 @@ class _Library(Protocol):
         *,
         modality: str | None = None,
         encoder: str = "auto",
+        options: Metadata | None = None,
         notify: Callable[[str], None] | None = None,
     ) -> OpenCollection: ...
 
@@ -74,6 +75,8 @@ def check(kind: str, arguments: Metadata) -> None:
             raise UsageError(f"a job of the kind {kind} needs the argument {name!r}", hint=f"it is {argument.what}")
     if kind == "add" and not (arguments.get("sources") or arguments.get("retry")):
         raise UsageError("there is nothing to add", hint="name a folder, an archive, a table or a URL in 'sources'")
+    if kind == "reembed" and bool(arguments.get("encoder")) == bool(arguments.get("rollback")):
+        raise UsageError("a job of the kind reembed needs the argument 'encoder', or 'rollback'", hint="one of the two")
 
 
 def perform(library: _Library, job: Job, report: Report, stop: Event) -> Metadata:
@@ -89,7 +92,11 @@ def _add(library: _Library, job: Job, report: Report, stop: Event) -> Metadata:
         open_source(source, library.settings, exclude)  # a slip of the pen must not leave an empty collection
     notes = _Notes(report, "added")
     collection = library.collection(
-        job.collection, modality=given.get("modality"), encoder=given.get("encoder", "auto"), notify=notes.note
+        job.collection,
+        modality=given.get("modality"),
+        encoder=given.get("encoder", "auto"),
+        options=given.get("options"),
+        notify=notes.note,
     )
     added = collection.add(
         *sources,
@@ -143,13 +150,13 @@ def _group(group: Group) -> Metadata:
 
 def _reembed(library: _Library, job: Job, report: Report, stop: Event) -> Metadata:
     notes = _Notes(report, "encoded")
-    done = library.collection(job.collection).reembed(
-        job.arguments["encoder"],
-        allow_missing=job.arguments.get("allow_missing", False),
-        progress=notes.progress,
-        stop=stop,
-        notify=notes.note,
-    )
+    collection = library.collection(job.collection)
+    options: dict[str, Any] = {"progress": notes.progress, "stop": stop}
+    options["allow_missing"] = job.arguments.get("allow_missing", False)
+    if job.arguments.get("rollback"):
+        done = collection.rollback(**options)
+    else:
+        done = collection.reembed(job.arguments["encoder"], **options, notify=notes.note)
     values = {name: value for name, value in asdict(done).items() if name != "rejections"}
     return _whole({**values, "rejections": _first(done.rejections)}, interrupted=done.interrupted)
 
@@ -241,6 +248,7 @@ KINDS: Mapping[str, _Kind] = {
             "in_place": _TRUTH,
             "metadata": _Argument("an object of texts, numbers, true, false and null", _is_flat),
             "modality": _TEXT,
+            "options": _Argument("an object of texts, numbers, true, false and null", _is_flat),
             "retry": _TRUTH,
             "sources": _Argument(f"a list of at most {MAX_SOURCES} absolute paths and URLs", _are_places),
             "sync": _TRUTH,
@@ -258,6 +266,8 @@ KINDS: Mapping[str, _Kind] = {
         },
         _dedup,
     ),
-    "reembed": _Kind({"allow_missing": _TRUTH, "encoder": _Argument("a card's name", _is_text, needed=True)}, _reembed),
+    "reembed": _Kind(
+        {"allow_missing": _TRUTH, "encoder": _Argument("a card's name", _is_text), "rollback": _TRUTH}, _reembed
+    ),
 }
 """Kind to what it takes and does."""

@@ -107,7 +107,7 @@ def dedup(
         if aside:
             _list(opened, as_json=as_json)
         elif undo:
-            _say("brought_back", "brought back", opened.undo_dedup(run), as_json=as_json)
+            _undo(opened, run, as_json=as_json)
         elif purge:
             _purge(opened, run, yes=yes, as_json=as_json)
         elif not_duplicates:
@@ -118,6 +118,14 @@ def dedup(
         else:
             options: dict[str, Any] = {"keep": keep, "threshold": threshold, "near": not exact, "dry_run": not apply}
             _look(session, opened, options, as_json=as_json)
+
+
+def _undo(opened: OpenCollection, run: str | None, *, as_json: bool) -> None:
+    count = opened.undo_dedup(run)
+    if count or as_json:
+        _say("brought_back", "brought back", count, as_json=as_json)
+    else:
+        line("nothing is set aside")
 
 
 def _check(chosen: dict[str, bool], *, dry_run: bool, run: str | None, items: list[str]) -> None:

@@ -81,7 +81,7 @@ def remove(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The key's name.")],
     as_json: AsJson = False,
 ) -> None:
-    """Remove a key: a running server refuses it within two seconds."""
+    """Remove a key: a running server refuses it within a few seconds."""
     with session_of(context).open() as library:
         library.keys.drop(name)
     if as_json:

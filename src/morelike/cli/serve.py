@@ -78,6 +78,8 @@ def serve(
                 typer.launch(address)
 
         run_server(library, options, ready=ready, at_once=lambda: os._exit(INTERRUPTED))
+    if form == "text":
+        session.note("stopped; running jobs were given back")
 
 
 def _folder(folder: Path) -> Path:

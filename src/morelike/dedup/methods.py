@@ -9,6 +9,7 @@ from dataclasses import replace
 from threading import Event
 from typing import Any
 
+from morelike.calibration import keep_calibrated
 from morelike.dedup.groups import Group
 from morelike.dedup.run import (
     DedupReport,
@@ -75,7 +76,10 @@ class Duplicates(ABC):
         """
         looking: dict[str, Any] = {"near": near, "threshold": threshold, "progress": progress, "stop": stop}
         found = find(self._stores, self._record, self._modality, keep=keep, **looking)
-        return set_aside(self._stores, self._record, found, dry_run=dry_run)
+        report = set_aside(self._stores, self._record, found, dry_run=dry_run)
+        if report.set_aside:
+            keep_calibrated(self._stores, self._record)
+        return report
 
     def asides(self, run: str | None = None) -> list[Aside]:
         """What is set aside, newest first; of one run, or of all."""
