@@ -1,8 +1,8 @@
 """`make bench`: measure, write benchmarks/results.json and docs/benchmarks.md.
 
-``python -m benchmarks [PART…]``: ``startup``, ``quality``, ``ingest``, ``memory``, ``batching``, ``http``; all of them
-by default. ``http-million`` and ``vectors`` take many minutes, and are measured only when they are named. Parts that
-were not measured keep their last figures.
+``python -m benchmarks [PART…]``: ``startup``, ``quality``, ``ingest``, ``memory``, ``batching``, ``audio``, ``http``;
+all of them by default. ``http-million`` and ``vectors`` take many minutes, and are measured only when they are named.
+Parts that were not measured keep their last figures.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import batching, ingest, memory, quality, startup, vectors
+from benchmarks import audio, batching, ingest, memory, quality, startup, vectors
 from benchmarks import http as over_http
 from benchmarks.machine import machine
 from benchmarks.report import written
@@ -26,13 +26,14 @@ RESULTS = ROOT / "benchmarks" / "results.json"
 
 def main() -> None:
     data = Path(os.environ.get("MORELIKE_TEST_DATA", ROOT.parent / "shared"))
-    parts = sys.argv[1:] or ["startup", "quality", "ingest", "memory", "batching", "http"]
+    parts = sys.argv[1:] or ["startup", "quality", "ingest", "memory", "batching", "audio", "http"]
     results: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
     results["machine"] = machine()
     results["date"] = datetime.now(UTC).date().isoformat()
     settings = Settings(models=(data / "models",), offline=True)
     clothing = data / "data" / "clothing"
-    real = clothing.is_dir()
+    sounds = data / "data" / "esc10"
+    real = clothing.is_dir() and sounds.is_dir()
     for part in parts:
         print(f"measuring {part} …", flush=True)
         if part == "startup":
@@ -47,7 +48,7 @@ def main() -> None:
             kept = [row for row in results.get("http", []) if row["items"] not in sizes]
             results["http"] = sorted([*kept, *measured], key=lambda row: row["items"])
         elif not real:
-            print(f"  skipped: no photographs in {clothing} (MORELIKE_TEST_DATA)")
+            print(f"  skipped: no photographs or recordings in {data / 'data'} (MORELIKE_TEST_DATA)")
         elif part == "quality":
             names = ("classic", "mobilenet-v1-025", "mobilenet-v2")
             results[part] = [quality.measure(settings, name, clothing) for name in names]
@@ -55,8 +56,10 @@ def main() -> None:
             results[part] = [ingest.measure(settings, name, clothing) for name in ("mobilenet-v2", "classic")]
         elif part == "batching":
             results[part] = [batching.measure(settings, name, clothing) for name in batching.ENCODERS]
+        elif part == "audio":
+            results[part] = audio.measure(settings, sounds)
         else:
-            known = "startup, quality, ingest, memory, batching, http, http-million, vectors"
+            known = "startup, quality, ingest, memory, batching, audio, http, http-million, vectors"
             sys.exit(f"there is no part {part!r}: {known}")
         print(json.dumps(results.get(part), indent=2), flush=True)
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")

@@ -29,8 +29,10 @@ NAME = "grown"
 CLUSTERS = 100
 WITHIN = 20
 """Clusters inside each cluster."""
-SPREAD = 0.7
-"""How far a vector lies from the middle of its inner cluster, whose middle has length one."""
+DIRECTIONS = 32
+"""In how many directions the vectors of an inner cluster differ most: what encoders give has few such."""
+SPREAD, NOISE = 0.7, 0.3
+"""How far a vector lies from the middle of its inner cluster, which has length one: in those directions, and in all."""
 GROUP = 10_000
 FILTERS = {"1 %": "one = true", "10 %": "ten = true", "50 %": "half = true", "1 %, a cluster": "cluster = 7"}
 
@@ -87,8 +89,9 @@ def rows_of(numbers: NDArray[np.int64], dim: int, seed: int = 0) -> tuple[NDArra
     random = np.random.default_rng((seed, 1, int(numbers[0])))
     middles = _middles(dim, seed)
     inner = random.integers(0, len(middles), len(numbers))
-    noise = random.standard_normal((len(numbers), dim), dtype=np.float32) * np.float32(SPREAD / np.sqrt(dim))
-    return normalise(middles[inner] + noise), inner // WITHIN
+    within = random.standard_normal((len(numbers), DIRECTIONS), dtype=np.float32) @ _directions(dim, seed)
+    noise = random.standard_normal((len(numbers), dim), dtype=np.float32) * np.float32(NOISE / np.sqrt(dim))
+    return normalise(middles[inner] + np.float32(SPREAD) * within + noise), inner // WITHIN
 
 
 def _middles(dim: int, seed: int) -> NDArray[np.float32]:
@@ -97,6 +100,12 @@ def _middles(dim: int, seed: int) -> NDArray[np.float32]:
     outer = normalise(random.standard_normal((CLUSTERS, dim), dtype=np.float32))
     inner = normalise(random.standard_normal((CLUSTERS * WITHIN, dim), dtype=np.float32))
     return normalise(np.repeat(outer, WITHIN, axis=0) + inner)
+
+
+def _directions(dim: int, seed: int) -> NDArray[np.float32]:
+    """(DIRECTIONS, dim): a standard normal (DIRECTIONS,) times this has about length one."""
+    random = np.random.default_rng((seed, 3))
+    return random.standard_normal((DIRECTIONS, dim), dtype=np.float32) / np.float32(np.sqrt(DIRECTIONS * dim))
 
 
 def _grow(opened: Library, numbers: NDArray[np.int64], dim: int, seed: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks import vectors
+from benchmarks import audio, vectors
 
 
 def written(results: dict[str, Any]) -> str:
@@ -31,6 +31,7 @@ def written(results: dict[str, Any]) -> str:
         "memory": _memory,
         "http": _http,
         "batching": _batching,
+        "audio": audio.section,
         "startup": _startup,
         "vectors": vectors.section,
     }

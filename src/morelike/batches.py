@@ -1,81 +1,124 @@
-"""Loaded segments in batches through the encoders, between decoding and writing; and their vectors to the store."""
+"""Loaded segments in batches through the encoders, between decoding and writing."""
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from morelike.errors import ItemError
-from morelike.prepare import EncoderLane, load_segment
+from morelike.prepare import EncoderLane, load_segments
 from morelike.protocols import Modality
-from morelike.types import Kind, Space, segment_id
-from morelike.wiring import Stores
-from morelike.work import Task, Work
+from morelike.types import Audio, Kind, Space, Vectors
+from morelike.work import LONG, Part, Task, Work, run_length, runs
 
-__all__ = ["Active", "Batches", "upsert_vectors"]
+__all__ = ["Active", "Batches"]
 
 BATCH = 32
+BATCH_BYTES = 16 * 1024**2
+"""A batch goes once it has so many bytes, however few its rows: ten seconds of sound take more than a megabyte."""
 BATCHES_AHEAD = 2
 
-Batch = list[tuple[Task, Any]]
+Fail = Callable[[Work, ItemError], None]
+
+
+@dataclass(slots=True, eq=False)
+class _Batch:
+    """Prepared payloads on their way to one space; each row is a work and an ordinal."""
+
+    space: Space
+    rows: list[tuple[Work, int]] = field(default_factory=list)
+    prepared: list[Any] = field(default_factory=list)
+    bytes: int = 0
+
+    def add(self, work: Work, ordinal: int, prepared: Any) -> None:
+        self.rows.append((work, ordinal))
+        self.prepared.append(prepared)
+        self.bytes += _bytes_of(prepared)
+
+    @property
+    def full(self) -> bool:
+        return len(self.rows) >= BATCH or self.bytes >= BATCH_BYTES
 
 
 class Batches:
-    """Batches by space, a few ahead of the encoder. ``fail`` is told of items that the encoder cannot take."""
+    """Batches by space, a few ahead of the encoder.
 
-    def __init__(self, lane_of: Callable[[Space], EncoderLane], fail: Callable[[Work, ItemError], None]) -> None:
+    ``fail`` is told of items that the encoder cannot take, ``part`` of long items that have vectors to be written.
+    """
+
+    def __init__(self, lane_of: Callable[[Space], EncoderLane], fail: Fail, part: Callable[[Work], None]) -> None:
         self._lane_of = lane_of
         self._fail = fail
+        self._part = part
+        self._open: dict[int, _Batch] = {}
 
     def encoded(self, loaded: Iterator[tuple[Task, Any]]) -> Generator[Work]:
         """An item goes on once its last segment has a vector."""
-        batches: defaultdict[int, Batch] = defaultdict(list)
-        running: deque[tuple[Batch, Future[Any]]] = deque()
+        running: deque[tuple[_Batch, Future[Vectors]]] = deque()
         for task, result in loaded:
             if isinstance(result, ItemError):
                 self._fail(task.work, result)
-            elif (space := task.work.spaces.get(task.spec.kind)) is None:  # found by its words only
-                yield from _have(task, None)
             elif not task.work.failed:
-                batch = batches[space.id]
-                batch.append((task, result))
-                if len(batch) >= BATCH:
-                    running.append((batch, self._submit(batch)))
-                    del batches[space.id]
+                task.work.texts.update(task.texts)
+                if (space := task.work.spaces.get(task.kind)) is None:  # found by its words only
+                    yield from self._done(task.work, len(task.ordinals))
+                else:
+                    running.extend(self._filled(space, task, result))
             while len(running) > BATCHES_AHEAD or (running and running[0][1].done()):
                 yield from self._collect(*running.popleft())
-        running.extend((batch, self._submit(batch)) for batch in batches.values() if batch)
+        running.extend((batch, self._submit(batch)) for batch in self._open.values())
+        self._open = {}
         while running:
             yield from self._collect(*running.popleft())
 
-    def _submit(self, batch: Batch) -> Future[Any]:
-        task = batch[0][0]
-        space = task.work.spaces[task.spec.kind]
-        return self._lane_of(space).submit(space.kind, [prepared for _, prepared in batch])
+    def _filled(self, space: Space, task: Task, prepared: list[Any]) -> Iterator[tuple[_Batch, Future[Vectors]]]:
+        """The batches that these rows fill."""
+        for ordinal, one in zip(task.ordinals, prepared, strict=True):
+            batch = self._open.setdefault(space.id, _Batch(space))
+            batch.add(task.work, ordinal, one)
+            if batch.full:
+                del self._open[space.id]
+                yield batch, self._submit(batch)
 
-    def _collect(self, batch: Batch, future: Future[Any]) -> Iterator[Work]:
+    def _submit(self, batch: _Batch) -> Future[Vectors]:
+        return self._lane_of(batch.space).submit(batch.space.kind, batch.prepared)
+
+    def _collect(self, batch: _Batch, future: Future[Vectors]) -> Iterator[Work]:
         try:
             vectors = future.result()
         except ItemError as error:
-            if len(batch) == 1:
-                self._fail(batch[0][0].work, error)
+            if len(batch.rows) == 1:
+                self._fail(batch.rows[0][0], error)
                 return
-            for single in batch:  # find the one that the encoder cannot take; the others go on
-                yield from self._collect([single], self._submit([single]))
+            for (work, ordinal), prepared in zip(batch.rows, batch.prepared, strict=True):
+                single = _Batch(batch.space)  # to find the one that the encoder cannot take; the others go on
+                single.add(work, ordinal, prepared)
+                yield from self._collect(single, self._submit(single))
             return
-        for (task, _), vector in zip(batch, vectors, strict=True):
-            yield from _have(task, vector)
+        for (work, ordinal), vector in zip(batch.rows, vectors, strict=True):
+            work.vectors[ordinal] = vector
+            yield from self._done(work, 1)
+
+    def _done(self, work: Work, segments: int) -> Iterator[Work]:
+        work.left -= segments
+        if work.failed:
+            work.vectors.clear()
+        elif not work.left:
+            yield work
+        elif work.long and len(work.vectors) >= LONG:
+            self._part(work)
 
 
-def _have(task: Task, vector: Any) -> Iterator[Work]:
-    work = task.work
-    work.vectors[task.ordinal] = vector
-    if not work.failed and len(work.vectors) == len(work.specs):
-        yield work
+def _bytes_of(prepared: Any) -> int:
+    """As far as it can be told."""
+    if isinstance(prepared, Audio):
+        return prepared.samples.nbytes
+    return prepared.nbytes if isinstance(prepared, np.ndarray) else 0
 
 
 class Active:
@@ -92,16 +135,23 @@ class Active:
         if active and {space.id for space in active.values()} != {space.id for space in self.spaces.values()}:
             self.spaces = active
 
-    def encode(self, works: Iterable[Work], modality: Modality, fail: Callable[[Work, ItemError], None]) -> None:
-        """Give items that have vectors of other spaces the ones of these; ``fail`` is told where that cannot be."""
+    def encode(self, works: Iterable[Work], modality: Modality, fail: Fail, write: Callable[[Part], None]) -> None:
+        """Give items that have vectors of other spaces the ones of these, run by run.
+
+        ``write`` gets what a long item has in between; ``fail`` is told where it cannot be.
+        """
         for work in works:
             work.spaces = self.spaces
+            work.vectors.clear()
             try:
-                for ordinal, spec in enumerate(work.specs):
-                    if (space := work.spaces.get(spec.kind)) is not None:
-                        lane = self.lane_of(space)
-                        prepared = load_segment(modality, lane.encoder, work.reading.blob, spec)
-                        work.vectors[ordinal] = lane.submit(space.kind, [prepared]).result()[0]
+                for task in runs(work, run_length(modality)):
+                    if (space := work.spaces.get(task.kind)) is None:
+                        continue
+                    lane = self.lane_of(space)
+                    prepared = load_segments(modality, lane.encoder, work.reading.blob, task.specs)
+                    work.vectors.update(zip(task.ordinals, lane.submit(space.kind, prepared).result(), strict=True))
+                    if work.long and len(work.vectors) >= LONG:
+                        write(work.take())
             except ItemError as error:
                 fail(work, error)
 
@@ -117,19 +167,3 @@ class Active:
                 lane = self.lane_of(space)
                 self._seconds[space.id] = lane, lane.seconds
         return active
-
-
-def upsert_vectors(stores: Stores, works: Sequence[Work], terms: Space | None = None) -> None:
-    """Write what the items have for each space: vectors, and their texts for ``terms``."""
-    rows: defaultdict[int, list[tuple[int, Any]]] = defaultdict(list)
-    spaces = {space.id: space for work in works for space in work.spaces.values()}
-    for work in works:
-        for segment in work.segments:
-            if (space := work.spaces.get(segment.kind)) is not None:
-                rows[space.id].append((segment.id, work.vectors[segment.ordinal]))
-    for space_id, pairs in rows.items():
-        ids, vectors = zip(*pairs, strict=True)
-        stores.vectors.upsert(spaces[space_id], np.array(ids, dtype=np.int64), np.stack(vectors))
-    if terms is not None:
-        texts = {segment_id(work.item_id, at): text for work in works for at, text in work.texts.items()}
-        stores.terms.upsert(terms, np.array(list(texts), dtype=np.int64), list(texts.values()))

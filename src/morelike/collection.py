@@ -13,16 +13,16 @@ from morelike.calibration import calibrate, calibration_of, keep_calibrated
 from morelike.dedup.methods import Duplicates
 from morelike.deletion import delete_items
 from morelike.dryrun import DryRun, dry_run
-from morelike.errors import MorelikeError, SpaceMismatch, StoreDamaged, UsageError
+from morelike.errors import DecodeError, MorelikeError, SpaceMismatch, StoreDamaged, UsageError
 from morelike.evaluate import Evaluation, evaluate
 from morelike.examples import as_example, as_sources
 from morelike.hits import Hits
 from morelike.ingest import Ingest, Options
-from morelike.lanes import Lanes
+from morelike.lanes import Encoders, Lanes
 from morelike.ledger import rejected_blobs
 from morelike.originals import stored_blob
 from morelike.progress import AddReport, Progress
-from morelike.protocols import Encoder, Modality
+from morelike.protocols import Modality
 from morelike.records import Calibration
 from morelike.reembed import Reembed, ReembedReport, drop_space, earlier_spaces, new_spaces
 from morelike.registry import MODALITIES
@@ -38,6 +38,7 @@ from morelike.types import (
     Preview,
     Query,
     Rejection,
+    Segment,
     Space,
     Span,
 )
@@ -67,6 +68,10 @@ class OpenCollection(Duplicates):
     @property
     def modality(self) -> str:
         return self._record.modality
+
+    @property
+    def created_at(self) -> str:
+        return self._record.created_at
 
     @property
     def spaces(self) -> tuple[Space, ...]:
@@ -159,7 +164,7 @@ class OpenCollection(Duplicates):
 
     def dry_run(self, *sources: Any, exclude: Sequence[str] = (), in_place: bool = False, sample: int = 64) -> DryRun:
         """What ``add`` would do, from a sample; nothing is written."""
-        spaces = [space for space in self.spaces if space.active and space.has_vectors]
+        spaces = [space for space in self.spaces if space.active and space.card.form != "terms"]
         lanes = {space.kind: self._lanes.lane(space) for space in spaces}
         given = ((origin, blobs) for _, origin, blobs in as_sources(sources, self._stores.settings, _several(exclude)))
         settings = self._stores.settings
@@ -257,6 +262,18 @@ class OpenCollection(Duplicates):
         """A small rendering. Raises NoSuchItem, OriginalGone, DecodeError."""
         return self._modality.preview(self._blob(item_id), span, side)
 
+    def segments(self, item_id: str) -> list[Segment]:
+        """Where the item was cut, in the order of its parts. Raises NoSuchItem."""
+        whole = self.item(item_id).id
+        return self._stores.catalog.segments_of(self._record, [whole]).get(whole, [])
+
+    def peaks(self, item_id: str, n: int = 800, span: Span = WHOLE) -> tuple[float, ...]:
+        """The waveform in ``n`` numbers from 0 to 1. Raises NoSuchItem, OriginalGone, DecodeError where it has none."""
+        blob = self._blob(item_id)
+        if not hasattr(self._modality, "peaks"):
+            raise DecodeError(f"{blob.name}: {self.modality} has no waveform", hint="items with sound have one")
+        return tuple(self._modality.peaks(blob, n, span))
+
     def _blob(self, item_id: str) -> Blob:
         return stored_blob(self._stores, self._record, item_id)
 
@@ -286,7 +303,7 @@ class OpenCollection(Duplicates):
 
     def reembed(
         self,
-        encoder: str | Encoder,
+        encoder: Encoders,
         *,
         allow_missing: bool = False,
         progress: Callable[[Progress], None] | None = None,
@@ -333,14 +350,20 @@ class OpenCollection(Duplicates):
         return calibration_of(self._stores, space)
 
     def evaluate(
-        self, *, labels: str = "parent-folder", kind: str | None = None, queries: int | None = None, seed: int = 0
+        self,
+        *,
+        labels: str = "parent-folder",
+        folds: str | None = None,
+        kind: str | None = None,
+        queries: int | None = None,
+        seed: int = 0,
     ) -> Evaluation:
-        """How well items find items of the same label. Raises QueryError without labelled items."""
+        """How well items find items of the same label, with ``folds`` those of other folds. Raises QueryError."""
         spaces = [space for space in self.spaces if space.active and space.has_vectors]
         space = next((space for space in spaces if kind in {None, space.kind}), None)
         if space is None:
             raise SpaceMismatch(f"{self.name} has no space of the kind {kind}")
-        return evaluate(self._stores, self._record, space, labels=labels, queries=queries, seed=seed)
+        return evaluate(self._stores, self._record, space, labels=labels, folds=folds, queries=queries, seed=seed)
 
 
 def _several(words: str | Sequence[str]) -> tuple[str, ...]:

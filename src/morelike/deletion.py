@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 
 import numpy as np
 
-from morelike.types import Collection
+from morelike.protocols import SketchStore, TermStore, VectorStore
+from morelike.types import Collection, Kind, Segment, Space
 from morelike.wiring import Stores
 
-__all__ = ["delete_collection", "delete_items"]
+__all__ = ["delete_collection", "delete_items", "delete_segments", "kind_in", "store_of"]
 
 GROUP = 500
+
+
+def store_of(stores: Stores, space: Space) -> VectorStore | TermStore | SketchStore:
+    """What keeps the space's segments: vectors, words or sketches."""
+    if space.card.form == "terms":
+        return stores.terms
+    return stores.sketches if space.card.form == "sketch" else stores.vectors
+
+
+def kind_in(space: Space) -> Kind:
+    """The kind of the segments that the space holds."""
+    return "text" if space.card.form == "terms" else space.kind
 
 
 def delete_items(stores: Stores, collection: Collection, item_ids: Sequence[str]) -> int:
@@ -21,25 +35,25 @@ def delete_items(stores: Stores, collection: Collection, item_ids: Sequence[str]
     for start in range(0, len(item_ids), GROUP):
         group = list(item_ids[start : start + GROUP])
         stores.catalog.mark_deleting(collection, group)
-        by_kind: defaultdict[str, list[int]] = defaultdict(list)
-        for segments in stores.catalog.segments_of(collection, group).values():
-            for segment in segments:
-                by_kind[segment.kind].append(segment.id)
-        for space in stores.catalog.spaces(collection):
-            if space.card.form == "terms":
-                stores.terms.delete(space, np.array(by_kind["text"], dtype=np.int64))
-            elif by_kind[space.kind]:
-                stores.vectors.delete(space, np.array(by_kind[space.kind], dtype=np.int64))
+        segments = stores.catalog.segments_of(collection, group)
+        delete_segments(stores, collection, chain.from_iterable(segments.values()))
         unneeded = stores.catalog.forget(collection, group)
         stores.blobs.delete(unneeded)
     return len(item_ids)
 
 
+def delete_segments(stores: Stores, collection: Collection, segments: Iterable[Segment]) -> None:
+    """Remove what every space of the collection holds of these segments. Call it under the write lock."""
+    by_kind: defaultdict[Kind, list[int]] = defaultdict(list)
+    for segment in segments:
+        by_kind[segment.kind].append(segment.id)
+    for space in stores.catalog.spaces(collection):
+        if by_kind[kind_in(space)]:
+            store_of(stores, space).delete(space, np.array(by_kind[kind_in(space)], dtype=np.int64))
+
+
 def delete_collection(stores: Stores, collection: Collection) -> None:
     """Remove a collection with all it has. Call it under the write lock."""
     for space in stores.catalog.spaces(collection):
-        if space.card.form == "terms":
-            stores.terms.drop(space.id)
-        else:
-            stores.vectors.drop(space.id)
+        store_of(stores, space).drop(space.id)
     stores.blobs.delete(stores.catalog.drop_collection(collection))

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from morelike.deletion import delete_items
+from morelike.deletion import delete_items, kind_in, store_of
 from morelike.errors import OriginalGone, StoreReadOnly
 from morelike.originals import original
+from morelike.protocols import SketchStore, VectorStore
 from morelike.types import Blob, Collection, Ids, Item, Rejection, Space
 from morelike.wiring import Stores
 
@@ -119,7 +120,7 @@ def _items_to_redo(stores: Stores, collection: Collection, report: DoctorReport,
         segments = stores.catalog.segments_of(collection, [item.id for item in items])
         for item in items:
             own = segments.get(item.id, [])
-            if any(_missing(stored[space.id], [s.id for s in own if s.kind == _kind(space)]) for space in spaces):
+            if any(_missing(stored[space.id], [s.id for s in own if s.kind == kind_in(space)]) for space in spaces):
                 unsearchable.append(item)
             if not item.in_place and not stores.blobs.exists(item.digest.blake3):
                 gone += 1
@@ -141,25 +142,28 @@ def _orphan_vectors(stores: Stores, collection: Collection, report: DoctorReport
     unready = [item.id for state in states for item in _all_items(stores, collection, state)]
     on_their_way = [s.id for own in stores.catalog.segments_of(collection, unready).values() for s in own]
     for space in stores.catalog.spaces(collection):
-        ready = stores.catalog.segment_ids(collection, _kind(space))
+        ready = stores.catalog.segment_ids(collection, kind_in(space))
         known = np.concatenate([ready, np.array(on_their_way, dtype=np.int64)])
         orphans = np.setdiff1d(_stored_ids(stores, space), known)
         if len(orphans):
             if fix:
-                (stores.terms if space.card.form == "terms" else stores.vectors).delete(space, orphans)
-            sentence = f"{collection.name}: {len(orphans)} vectors belong to no item"
+                store_of(stores, space).delete(space, orphans)
+            what = "sketches" if space.card.form == "sketch" else "vectors"
+            sentence = f"{collection.name}: {len(orphans)} {what} belong to no item"
             report.findings.append(Finding("orphan-vectors", sentence, len(orphans), fix))
 
 
 def _unknown_spaces(stores: Stores, report: DoctorReport, *, fix: bool) -> None:
+    stored: tuple[tuple[str, VectorStore | SketchStore], ...]
+    stored = ("vectors", stores.vectors), ("sketches", stores.sketches)
     known = {space.id: space for space in stores.catalog.spaces()}
-    for identifier in list(stores.vectors.space_ids()):
-        if identifier not in known:
-            if fix:
-                stores.vectors.drop(identifier)
-            report.findings.append(
-                Finding("orphan-space", f"vectors of a space {identifier} that no collection has", 1, fix)
-            )
+    for what, store in stored:
+        for identifier in list(store.space_ids()):
+            if identifier not in known:
+                if fix:
+                    store.drop(identifier)
+                sentence = f"{what} of a space {identifier} that no collection has"
+                report.findings.append(Finding("orphan-space", sentence, 1, fix))
 
 
 def _orphan_blobs(stores: Stores, report: DoctorReport, *, fix: bool) -> None:
@@ -193,18 +197,13 @@ def _redo(stores: Stores, collection: Collection, items: list[Item], requeue: Re
             stores.catalog.reject(collection, lost)
 
 
-def _kind(space: Space) -> str:
-    return "text" if space.card.form == "terms" else space.kind
-
-
 def _missing(stored: Ids, wanted: list[int]) -> bool:
     ids = np.array(wanted, dtype=np.int64)
     return bool(len(ids)) and not bool(np.isin(ids, stored).all())
 
 
 def _stored_ids(stores: Stores, space: Space) -> Ids:
-    store = stores.terms if space.card.form == "terms" else stores.vectors
-    blocks = list(store.ids(space))
+    blocks = list(store_of(stores, space).ids(space))
     return np.concatenate(blocks) if blocks else np.empty(0, dtype=np.int64)
 
 

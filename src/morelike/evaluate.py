@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -14,11 +15,12 @@ from morelike.types import Collection, Item, Space
 from morelike.vecmath import similarity
 from morelike.wiring import Stores
 
-__all__ = ["Evaluation", "evaluate", "labeller"]
+__all__ = ["Evaluation", "evaluate", "folder", "labeller"]
 
 BLOCK = 256
 RESAMPLES = 1000
 PAGE = 1000
+_FOLDS = "meta:KEY, or a regular expression whose first group is the fold, as '^(\\d)' for the name's first digit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class Evaluation:
     items: int
     labels: int
     intervals: Mapping[str, tuple[float, float]]
+    folds: int = 0
+    """How many folds there are; an item's own fold is left out of its answer. 0: no folds were asked for."""
 
 
 def labeller(labels: str) -> Callable[[Item], set[str]]:
@@ -54,33 +58,66 @@ def labeller(labels: str) -> Callable[[Item], set[str]]:
     )
 
 
+def folder(folds: str) -> Callable[[Item], set[str]]:
+    """What gives an item its folds: ``meta:KEY``, or a regular expression searched in its files' names.
+
+    The expression's first group is the fold; the whole match where it has none. Raises QueryError.
+    """
+    kind, _, key = folds.partition(":")
+    if kind == "meta" and key:
+        return labeller(folds)
+    try:
+        pattern = re.compile(folds)
+    except re.error as error:
+        raise QueryError(f"{folds!r} is no regular expression: {error}", hint=_FOLDS) from error
+    group = 1 if pattern.groups else 0
+
+    def of(item: Item) -> set[str]:
+        matches = (pattern.search(PurePath(source.name).name) for source in item.sources)
+        return {match[group] or "" for match in matches if match}
+
+    return of
+
+
 def evaluate(
-    stores: Stores, collection: Collection, space: Space, *, labels: str, queries: int | None = None, seed: int = 0
+    stores: Stores,
+    collection: Collection,
+    space: Space,
+    *,
+    labels: str,
+    folds: str | None = None,
+    queries: int | None = None,
+    seed: int = 0,
 ) -> Evaluation:
     """Rank all items for each query by its best pair of segments, exactly. Raises QueryError without labelled items.
 
-    ``queries``: a seeded sample of so many; None takes all. Memory: items × dim, and a block of 256 rankings.
+    ``folds``: items that share a fold with the query are left out of its answer, see ``folder``. ``queries``: a seeded
+    sample of so many; None takes all. Memory: items × dim, and a block of 256 rankings.
     """
     label_of = labeller(labels)
-    label_sets, owners, vectors = _load(stores, collection, space, label_of)
+    fold_of = folder(folds) if folds is not None else None
+    items, owners, vectors = _load(stores, collection, space, label_of)
+    label_sets = [label_of(item) for item in items]
     names = sorted(set().union(*label_sets)) if label_sets else []
     if len(label_sets) < 2 or not names:
         raise QueryError(f"{collection.name} has no items with labels ({labels})", hint="parent-folder, tag, meta:KEY")
-    member = np.zeros((len(label_sets), len(names)), dtype=np.float32)
-    position = {name: at for at, name in enumerate(names)}
-    for row, own in enumerate(label_sets):
-        member[row, [position[name] for name in own]] = 1
+    member = _membership(label_sets, names)
+    fold = _folds(items, fold_of, str(folds)) if fold_of is not None else None
     asked = np.arange(len(label_sets))
     if queries is not None and queries < len(asked):
         asked = np.sort(np.random.default_rng(seed).choice(asked, queries, replace=False))
     measures = []
     for start in range(0, len(asked), BLOCK):
         block = asked[start : start + BLOCK]
-        measures.append(_measure(block, _scores(space, block, owners, vectors, len(label_sets)), member))
+        scores = _scores(space, block, owners, vectors, len(label_sets))
+        if fold is not None:
+            scores[fold[block] @ fold.T > 0] = -np.inf
+        measures.append(_measure(block, scores, member))
     table = np.concatenate(measures)
     if not len(table):
         raise QueryError(
-            f"no two items of {collection.name} share a label ({labels})", hint="parent-folder, tag, meta:KEY"
+            f"no two items of {collection.name} share a label ({labels})" + ("" if fold is None else " across folds"),
+            hint="parent-folder, tag, meta:KEY",
         )
     means = table.mean(axis=0)
     return Evaluation(
@@ -91,14 +128,37 @@ def evaluate(
         items=len(label_sets),
         labels=len(names),
         intervals=_intervals(table, seed),
+        folds=0 if fold is None else fold.shape[1],
     )
+
+
+def _membership(sets: Sequence[set[str]], names: Sequence[str]) -> NDArray[np.float32]:
+    """(sets, names): 1 where the name is in the set."""
+    member = np.zeros((len(sets), len(names)), dtype=np.float32)
+    position = {name: at for at, name in enumerate(names)}
+    for row, own in enumerate(sets):
+        member[row, [position[name] for name in own]] = 1
+    return member
+
+
+def _folds(items: Sequence[Item], fold_of: Callable[[Item], set[str]], folds: str) -> NDArray[np.float32]:
+    """(items, folds). Raises QueryError where an item has none, or all have the same."""
+    sets = [fold_of(item) for item in items]
+    without = [item for item, own in zip(items, sets, strict=True) if not own]
+    if without:
+        name = without[0].sources[0].name if without[0].sources else without[0].id
+        raise QueryError(f"{len(without)} of {len(items)} items have no fold ({folds}): {name}", hint=_FOLDS)
+    names = sorted(set().union(*sets))
+    if len(names) < 2:
+        raise QueryError(f"all items are of one fold ({folds}), {names[0]!r}: nothing is left to find", hint=_FOLDS)
+    return _membership(sets, names)
 
 
 def _load(
     stores: Stores, collection: Collection, space: Space, label_of: Callable[[Item], set[str]]
-) -> tuple[list[set[str]], NDArray[np.int64], NDArray[np.float32]]:
-    """Label sets (items), the item of each segment (n,), and the segments' vectors (n, dim)."""
-    label_sets: list[set[str]] = []
+) -> tuple[list[Item], NDArray[np.int64], NDArray[np.float32]]:
+    """The items that have labels and segments, the item of each segment (n,), and the segments' vectors (n, dim)."""
+    items: list[Item] = []
     owners: list[int] = []
     blocks: list[NDArray[np.float32]] = []
     offset = 0
@@ -111,15 +171,15 @@ def _load(
             own = [segment.id for segment in segments.get(item.id, []) if segment.kind == space.kind]
             if own:
                 ids.extend(own)
-                rows.extend([len(label_sets)] * len(own))
-                label_sets.append(label_of(item))
+                rows.extend([len(items)] * len(own))
+                items.append(item)
         found, vectors = stores.vectors.fetch(space, np.array(ids, dtype=np.int64))
         row_of = dict(zip(ids, rows, strict=True))
         owners.extend(row_of[identifier] for identifier in found.tolist())
         blocks.append(vectors)
     width = (0, space.card.dim)
     return (
-        label_sets,
+        items,
         np.array(owners, dtype=np.int64),
         np.concatenate(blocks) if blocks else np.empty(width, np.float32),
     )
@@ -141,12 +201,16 @@ def _scores(
 
 
 def _measure(block: NDArray[np.int64], scores: NDArray[np.float32], member: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(queries with a partner, 3): precision at 1 and at 5, average precision; ties by item order."""
+    """(queries with a partner, 3): precision at 1 and at 5, average precision; ties by item order.
+
+    What scores -inf is left out of the answer.
+    """
     rows = []
     relevant_all = (member[block] @ member.T) > 0
     for row, query in enumerate(block):
         order = np.argsort(-scores[row], kind="stable")
-        relevant = relevant_all[row][order[order != query]]
+        order = order[(order != query) & (scores[row][order] > -np.inf)]
+        relevant = relevant_all[row][order]
         total = int(relevant.sum())
         if not total:
             continue

@@ -39,13 +39,17 @@ class Hits:
         return self.hits[index]
 
     def __repr__(self) -> str:
-        lines = [f"{hit.score:.3f}  {_printable(hit.source)}" for hit in self.hits]
+        lines = [f"{hit.score:.3f}  {_printable(hit.source)}{_where(hit.span)}" for hit in self.hits]
         return "\n".join([*lines, "…" if self.more else ""]).rstrip() or "no hits"
 
     def _repr_html_(self) -> str:
         from morelike.display import grid_html
 
         return grid_html(self.hits, self._previews.preview)
+
+
+def _where(span: Span) -> str:
+    return f"  {span.start:.1f}–{span.end:.1f} s" if span.unit == "seconds" else ""
 
 
 def _printable(text: str) -> str:

@@ -15,28 +15,29 @@ from threading import Event, Lock
 from time import thread_time
 from typing import Any
 
-from morelike.batches import Active, Batches, upsert_vectors
+from morelike.batches import Active, Batches
+from morelike.cutting import Cutting
 from morelike.deletion import delete_items
-from morelike.errors import EncodeError, ItemError, SourceError
+from morelike.errors import ItemError, SourceError
 from morelike.ledger import Ledger
 from morelike.originals import keep_copies
+from morelike.parts import delete_parts, lacks_parts, upsert_parts
 from morelike.prepare import (
     Budget,
     EncoderLane,
     Reading,
     chunked,
     decode_pool,
-    decoding,
-    load_segment,
     map_ahead,
     read_blob,
 )
 from morelike.progress import AddReport, Meter, Progress
 from morelike.protocols import Modality
 from morelike.sync import Seen, drop_gone
-from morelike.types import Blob, Claim, Collection, Finished, Metadata, SegmentSpec, Source, Space
+from morelike.types import Blob, Claim, Collection, Finished, Source, Space
 from morelike.wiring import Stores
-from morelike.work import InWork, Options, Task, Work
+from morelike.work import InWork, Options, Part, Work
+from morelike.writer import Writer
 
 __all__ = ["Ingest", "Options"]
 
@@ -79,7 +80,18 @@ class Ingest:
         self._budget = Budget()
         self._failing = Lock()
         self._stop = stop or Event()
-        self._broken: BaseException | None = None
+        self._writer = Writer()
+        self._to_nothing: deque[Work] = deque()
+        self._cutting = Cutting(
+            collection,
+            modality,
+            self._active,
+            self._meter,
+            self._stop,
+            words=self._terms is not None,
+            fail=self._fail,
+            leave=self._give_up,
+        )
         self.ended = False
 
     def run(self, sources: Iterable[tuple[str, Iterator[Blob]]]) -> AddReport:
@@ -88,18 +100,17 @@ class Ingest:
         Raises StoreError, ModelError and KeyboardInterrupt; what was reported until then stays.
         """
         pool = decode_pool(self._workers)
-        writer = ThreadPoolExecutor(1, thread_name_prefix="write")
         try:
-            writer.submit(self._write, self._alone, self._stores.blobs.sweep).result()  # what a crash left half written
+            self._writer.do(self._alone, self._stores.blobs.sweep)  # what a crash left half written
             for origin, blobs in sources:
                 self._origin = origin
                 self._seen.clear()
                 self._earlier.clear()
-                self._run_one(blobs, pool, writer)
+                self._run_one(blobs, pool)
                 while self._again:
                     again, self._again = self._again, []
                     self._meter.seen -= len(again)
-                    self._run_one(iter(again), pool, writer)
+                    self._run_one(iter(again), pool)
                 if self._stop.is_set():
                     break
                 if self._options.sync and origin:  # what came from memory or from the ledger lies nowhere
@@ -107,7 +118,7 @@ class Ingest:
                     self._meter.removed += drop_gone(self._stores, self._collection, origin, seen, waiting=waiting)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-            writer.shutdown(wait=True)
+            self._writer.close()
             self.ended = True
         self._meter.spend("encode", self._active.seconds)
         return self._meter.report(interrupted=self._stop.is_set())
@@ -119,28 +130,26 @@ class Ingest:
         """How many blobs are coming, once somebody has counted them."""
         self._meter.total = total
 
-    def _run_one(self, blobs: Iterator[Blob], pool: ThreadPoolExecutor, writer: ThreadPoolExecutor) -> None:
+    def _run_one(self, blobs: Iterator[Blob], pool: ThreadPoolExecutor) -> None:
         changed = self._changed(blobs)
         readings = map_ahead(pool, self._read, changed, self._window)
-        works = self._claimed(readings, writer)
-        described = map_ahead(pool, self._describe, works, self._window)
-        segments = map_ahead(pool, self._load, self._tasks(described), self._window)
-        done = Batches(self._active.lane_of, self._fail).encoded(segments)
+        works = self._claimed(readings)
+        described = map_ahead(pool, self._cutting.describe, works, self._window)
+        tasks = self._cutting.tasks(described)
+        segments = map_ahead(pool, self._cutting.load, tasks, self._window, cost=lambda task: len(task.ordinals))
+        done = Batches(self._active.lane_of, self._fail, self._part).encoded(segments)
         settings = self._stores.settings
-        unwritten: deque[Future[None]] = deque()
-        stages = (changed, readings, works, described, segments, done)
+        writer = self._writer
+        stages = (changed, readings, works, described, tasks, segments, done)
         try:
             for group in chunked(done, settings.commit_items, settings.commit_seconds):
-                unwritten.append(writer.submit(self._write, self._finish, group))
-                while len(unwritten) > 1:  # one group is written while the next is encoded
-                    unwritten.popleft().result()
+                writer.next(self._finish, group)
         finally:
             for stage in reversed(stages):
                 stage.close()
-            for future in unwritten:
-                future.result()
-            writer.submit(self._write, self._ledger.flush).result()
-            writer.submit(self._write, self._alone, self._stores.vectors.checkpoint).result()
+            writer.wait()
+            writer.do(self._ledger.flush)
+            writer.do(self._alone, self._tidy)
 
     # Stage by stage. Those named without "map_ahead" above run in the calling thread.
 
@@ -201,9 +210,7 @@ class Ingest:
         self._meter.spend("read", thread_time() - began)
         return reading
 
-    def _claimed(
-        self, readings: Iterator[tuple[Blob, Reading | ItemError]], writer: ThreadPoolExecutor
-    ) -> Generator[Work]:
+    def _claimed(self, readings: Iterator[tuple[Blob, Reading | ItemError]]) -> Generator[Work]:
         """Ask the catalog by digest; store the blobs of new items and make them pending; pass those on."""
         settings = self._stores.settings
         unclaimed: deque[Future[None]] = deque()
@@ -217,9 +224,9 @@ class Ingest:
                 else:
                     good.append(result)
             works, copies, claims = self._sort_out(good)
-            unclaimed.append(writer.submit(self._write, self._claim, works, copies, claims))
+            unclaimed.append(self._writer.later(self._claim, works, copies, claims))
             if self._ledger.full:
-                unclaimed.append(writer.submit(self._write, self._ledger.flush))
+                unclaimed.append(self._writer.later(self._ledger.flush))
             yield from works  # the writer keeps the order: no item turns ready before it is claimed
             while len(unclaimed) > 1:
                 unclaimed.popleft().result()
@@ -271,16 +278,6 @@ class Ingest:
         in_place = may_stay and (copy or self._options.in_place)  # a copy of an item does not change how it is kept
         return Claim(reading.item_id, reading.digest, reading.media_type, source, in_place, self._options.tags)
 
-    def _write(self, action: Callable[..., None], *arguments: Any) -> None:
-        """On the writer's thread: after one failure nothing later may be written, or an item could lack its blob."""
-        if self._broken is not None:
-            raise self._broken
-        try:
-            action(*arguments)
-        except BaseException as error:
-            self._broken = error
-            raise
-
     def _claim(self, works: list[Work], copies: list[Reading], claims: list[Claim]) -> None:
         """On the writer's thread: blobs first, then their pending rows."""
         if not claims:
@@ -310,45 +307,43 @@ class Ingest:
             for work in works:
                 self._keep([work])
 
-    def _describe(self, work: Work) -> tuple[Metadata, tuple[SegmentSpec, ...]]:
-        began = thread_time()
-        blob = work.reading.blob
-        with decoding(blob):
-            info = self._modality.describe(blob)
-            specs = tuple(self._modality.split(blob, self._collection.options))
-        self._meter.spend("decode", thread_time() - began)
-        return info, specs
+    def _give_up(self, work: Work) -> bool:
+        """Whether it was this call that did so. Nothing of the item is written from here on, and what was is removed.
 
-    def _tasks(self, described: Iterator[tuple[Work, Any]]) -> Generator[Task]:
-        for work, result in described:
-            if isinstance(result, ItemError):
-                self._fail(work, result)
-                continue
-            work.info, specs = result
-            work.spaces = self._active.spaces
-            work.specs = tuple(spec for spec in specs if spec.kind in work.spaces or self._is_keyword(spec))
-            if not work.specs:
-                self._fail(work, EncodeError(f"{work.reading.blob.name} has nothing that this collection indexes"))
-            for ordinal, spec in enumerate(work.specs):
-                yield Task(work, ordinal, spec)
+        From any thread.
+        """
+        with self._failing:
+            if work.failed:
+                return False
+            work.failed = True
+            if work.long:
+                self._to_nothing.append(work)
+        self._budget.give(work.reading.kept)
+        return True
 
-    def _is_keyword(self, spec: SegmentSpec) -> bool:
-        return self._terms is not None and spec.kind == "text"
+    def _part(self, work: Work) -> None:
+        self._writer.next(self._write_part, work.take())
 
-    def _load(self, task: Task) -> Any:
-        work, spec = task.work, task.spec
-        if work.failed:
-            return None
-        began = thread_time()
-        if self._is_keyword(spec):
-            with decoding(work.reading.blob):
-                work.texts[task.ordinal] = self._modality.load(work.reading.blob, spec, {})
-        prepared = None
-        if spec.kind in work.spaces:
-            encoder = self._active.lane_of(work.spaces[spec.kind]).encoder
-            prepared = load_segment(self._modality, encoder, work.reading.blob, spec)
-        self._meter.spend("decode", thread_time() - began)
-        return prepared
+    def _write_part(self, part: Part) -> None:
+        """On the writer's thread: vectors of an item that is not whole yet, and that no search shows until it is."""
+        stores = self._stores
+        with stores.lock.hold(f"add to {self._collection.name}", waiting=self._meter.waiting):
+            self._clean()
+            there = {space.id for space in stores.catalog.spaces(self._collection)}
+            spaces = {kind: space for kind, space in part.spaces.items() if space.id in there}
+            if not part.work.failed:
+                part.work.parted = True
+                upsert_parts(stores, [replace(part, spaces=spaces)])
+        self._meter.tick(part.work.reading.blob.name)
+
+    def _clean(self) -> None:
+        """On the writer's thread, under the lock: what was written of items that came to nothing."""
+        while self._to_nothing:
+            delete_parts(self._stores, self._collection, self._to_nothing.popleft())
+
+    def _tidy(self) -> None:
+        self._clean()
+        self._stores.vectors.checkpoint()
 
     def _finish(self, works: list[Work]) -> None:
         """On the writer's thread: vectors first, then, last, the items turn ready."""
@@ -356,14 +351,18 @@ class Ingest:
         while True:
             works = [work for work in works if not work.failed]
             with stores.lock.hold(f"add to {self._collection.name}", waiting=self._meter.waiting):
+                self._clean()
                 self._active.follow(stores.catalog.spaces(self._collection))
-                stale = [work for work in works if work.spaces is not self._active.spaces]
+                now = self._active.spaces
+                stale = [work for work in works if work.spaces is not now or lacks_parts(stores, work)]
                 if not stale:
-                    upsert_vectors(stores, works, self._terms)
+                    upsert_parts(stores, [work.take() for work in works], self._terms)
                     finished = [Finished(work.item_id, work.info, work.segments) for work in works]
                     stores.catalog.finish(self._collection, finished)
                     break
-            self._active.encode(stale, self._modality, self._fail)  # outside the lock: it takes a while
+            self._active.encode(
+                stale, self._modality, self._fail, self._write_part
+            )  # outside the lock: it takes a while
         self._meter.done += len(works)
         for work in works:
             copies, number = self._in_work.end(work.item_id)
@@ -385,11 +384,8 @@ class Ingest:
 
     def _fail(self, work: Work, error: ItemError) -> None:
         """From any thread."""
-        with self._failing:
-            if work.failed:
-                return
-            work.failed = True
-        self._budget.give(work.reading.kept)
+        if not self._give_up(work):
+            return
         self._ledger.reject(work.reading.blob, work.item_id, error)
         copies, _ = self._in_work.end(work.item_id)
         if isinstance(error, SourceError):  # a copy may be had where the first could not

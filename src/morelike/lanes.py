@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
 
-from morelike.errors import DigestMismatch, ModelError, SpaceMismatch, StoreError, UnknownName, UsageError
+from morelike.errors import (
+    DigestMismatch,
+    MissingExtra,
+    ModelError,
+    MorelikeError,
+    SpaceMismatch,
+    StoreError,
+    UnknownName,
+    UsageError,
+)
 from morelike.lane import EncoderLane, LaneStats
 from morelike.models import choose, weights
 from morelike.protocols import Encoder
@@ -13,7 +22,14 @@ from morelike.settings import Settings
 from morelike.types import Card, Kind, Space
 from morelike.wiring import load_encoder, resolve_card
 
-__all__ = ["Lanes"]
+__all__ = ["Encoders", "Lanes"]
+
+Encoders = str | Encoder | Sequence[str | Encoder]
+"""A card's name, several with commas between them, ``auto``, an Encoder, or a sequence of names and encoders."""
+Tell = Callable[[str], None]
+
+UNASKED: Mapping[Kind, str] = {"recording": "landmarks"}
+"""What a kind gets where nobody names an encoder for it."""
 
 
 class Lanes:
@@ -25,29 +41,63 @@ class Lanes:
         self._lock = Lock()
         self._closed = False
 
-    def choose(
-        self, kinds: Sequence[Kind], encoder: str | Encoder, notify: Callable[[str], None] | None
-    ) -> dict[Kind, Card]:
-        """A card for each kind of a new collection, its encoder loadable. Raises UsageError, ModelError."""
-        if not isinstance(encoder, str):
-            self._add(encoder)
-            card = encoder.card
-        elif encoder == "auto":
-            card = self._automatic(tuple(kinds), notify or (lambda _: None))
-        else:
-            card = resolve_card(encoder, self._settings)
-        chosen = {kind: card for kind in kinds if kind in card.kinds}
-        if not chosen:
-            raise UsageError(
-                f"the encoder {card.name} takes {', '.join(card.kinds)}, this modality gives {', '.join(kinds)}",
-                hint="`morelike encoders` lists what takes what",
-            )
-        self._lane_of(card)
+    def choose(self, kinds: Sequence[Kind], encoder: Encoders, notify: Tell | None) -> dict[Kind, Card]:
+        """A card for each kind of a new collection that one can be had for, its encoder loadable.
+
+        ``encoder``: ``auto``, or one or several, of which each kind gets the first that takes it. Kinds that go without
+        are said through ``notify``. Raises UsageError, ModelError.
+        """
+        tell = notify or (lambda _: None)
+        chosen = self._automatic(kinds, tell) if encoder == "auto" else self._named(kinds, _several(encoder))
+        for kind, name in UNASKED.items():
+            if kind in kinds and kind not in chosen:
+                self._unasked(kind, name, chosen, tell)
+        return {kind: chosen[kind] for kind in kinds if kind in chosen}
+
+    def _named(self, kinds: Sequence[Kind], encoders: Sequence[str | Encoder]) -> dict[Kind, Card]:
+        """The first card that takes a kind; each card has to have one."""
+        chosen: dict[Kind, Card] = {}
+        for encoder in encoders:
+            if not isinstance(encoder, str):
+                self._add(encoder)
+            card = resolve_card(encoder, self._settings) if isinstance(encoder, str) else encoder.card
+            taken = [kind for kind in kinds if kind in card.kinds]
+            if not taken:
+                raise UsageError(
+                    f"the encoder {card.name} takes {', '.join(card.kinds)}, this modality gives {', '.join(kinds)}",
+                    hint="`morelike encoders` lists what takes what",
+                )
+            free = [kind for kind in taken if kind not in chosen]
+            if not free:
+                raise UsageError(
+                    f"the encoder {card.name} would get nothing: {chosen[taken[0]].name} takes {taken[0]} already",
+                    hint="name one encoder a kind",
+                )
+            self._lane_of(card)
+            chosen.update(dict.fromkeys(free, card))
         return chosen
 
-    def _automatic(self, kinds: tuple[Kind, ...], notify: Callable[[str], None]) -> Card:
+    def _automatic(self, kinds: Sequence[Kind], tell: Tell) -> dict[Kind, Card]:
+        """The best card for each kind; a kind for which there is none is left out, unless it is the only one."""
+        asked = [kind for kind in kinds if kind not in UNASKED] or list(kinds)
+        chosen: dict[Kind, Card] = {}
+        lacking: dict[Kind, MorelikeError] = {}
+        for kind in asked:
+            try:
+                card = self._best(kind, tell if len(asked) == 1 else _of(kind, tell))
+                self._lane_of(card)
+                chosen[kind] = card
+            except (ModelError, MissingExtra, UnknownName) as error:
+                lacking[kind] = error
+        if not chosen:
+            raise next(iter(lacking.values()))
+        for kind, why in lacking.items():
+            tell(f"nothing is made of the kind {kind}: {why.message}")
+        return chosen
+
+    def _best(self, kind: Kind, notify: Tell) -> Card:
         """The best card that can be had now: a download that fails is no reason to stop where one needs no weights."""
-        choice = choose.auto(kinds, self._settings)
+        choice = choose.auto((kind,), self._settings)
         notify(choice.why)
         if choice.better:
             notify(choice.better)
@@ -57,14 +107,26 @@ class Lanes:
             return weights.pull(choice.card, self._settings, _tenths(notify))
         except ModelError as error:
             without = self._settings.model_copy(update={"offline": True})
-            instead = choose.auto(kinds, without)
+            instead = choose.auto((kind,), without)
             if instead.pull:
                 raise
             notify(f"{error.message}; {instead.card.name} is used instead")
             return instead.card
 
-    def check(self, spaces: Sequence[Space], encoder: str | Encoder, collection: str) -> None:
-        """Refuse an encoder that is not the collection's own. Raises SpaceMismatch."""
+    def _unasked(self, kind: Kind, name: str, chosen: dict[Kind, Card], tell: Tell) -> None:
+        try:
+            card = resolve_card(name, self._settings)
+            self._lane_of(card)
+            chosen[kind] = card
+        except (ModelError, MissingExtra, UnknownName) as error:
+            tell(f"nothing is made of the kind {kind}: {error.message}")
+
+    def check(self, spaces: Sequence[Space], encoder: Encoders, collection: str) -> None:
+        """Refuse encoders that are not the collection's own. Raises SpaceMismatch, UsageError."""
+        for one in _several(encoder):
+            self._check(spaces, one, collection)
+
+    def _check(self, spaces: Sequence[Space], encoder: str | Encoder, collection: str) -> None:
         if not isinstance(encoder, str):
             self._add(encoder)
             same = any(encoder.card.id == space.card.id for space in spaces)
@@ -117,7 +179,22 @@ class Lanes:
             lane.close()
 
 
-def _tenths(notify: Callable[[str], None]) -> Callable[[str, int, int], None]:
+def _several(encoder: Encoders) -> list[str | Encoder]:
+    """``"mobilenet-v2,yamnet"`` and sequences as one list. Raises UsageError where one has no name."""
+    if isinstance(encoder, str):
+        names: list[str | Encoder] = [name.strip() for name in encoder.split(",")]
+    else:
+        names = list(encoder) if isinstance(encoder, Sequence) else [encoder]
+    if not names or "" in names:
+        raise UsageError("an encoder without a name", hint="`morelike encoders` lists them; several: NAME,NAME")
+    return names
+
+
+def _of(kind: Kind, tell: Tell) -> Tell:
+    return lambda sentence: tell(f"{kind}: {sentence}")
+
+
+def _tenths(notify: Tell) -> Callable[[str, int, int], None]:
     """Progress of a download as a sentence at each tenth of a file."""
     told: dict[str, int] = {}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -14,10 +14,11 @@ from morelike.collection import OpenCollection
 from morelike.deletion import delete_collection
 from morelike.doctor import DoctorReport, examine
 from morelike.errors import MorelikeError, NoSuchCollection, UsageError
+from morelike.guess import Guess, guess_modality
 from morelike.jobs import LEASE, JobRunner, Jobs, Report
 from morelike.lane import LaneStats
-from morelike.lanes import Lanes
-from morelike.protocols import Encoder
+from morelike.lanes import Encoders, Lanes
+from morelike.protocols import Modality
 from morelike.records import Job
 from morelike.registry import MODALITIES
 from morelike.settings import Settings, load_settings
@@ -113,14 +114,16 @@ class Library:
         name: str,
         *,
         modality: str | None = None,
-        encoder: str | Encoder = "auto",
+        encoder: Encoders = "auto",
         options: Mapping[str, Any] | None = None,
         notify: Tell | None = None,
     ) -> OpenCollection:
         """Open a collection; with ``modality``, make it where it is missing.
 
         ``encoder``: a card's name, an Encoder, or ``auto``, which says through ``notify`` what it chose and how to get
-        a better one. Raises NoSuchCollection, SpaceMismatch where the collection was made with another card.
+        a better one. A film has pictures and sound: several, in a sequence or ``"mobilenet-v2,yamnet"``, are for a kind
+        each. ``options`` say how items are cut (``window``, ``hop``, ``every``, in seconds), once and for all. Raises
+        NoSuchCollection, SpaceMismatch where the collection was made with another card, UsageError.
         """
         found = self._found(name) if modality is not None else self._stores.catalog.collection(name)
         if found is None or not self._stores.catalog.spaces(found):  # a crash may have come between the two
@@ -131,28 +134,46 @@ class Library:
             raise UsageError(
                 f"the collection {name} holds {found.modality}, not {modality}", hint="choose another name for it"
             )
+        if options:
+            _check_options(self._modality(found.modality), found, options)
         if encoder != "auto":
             self._lanes.check(opened.spaces, encoder, name)
         return opened
 
     def _create(
-        self, name: str, modality: str, encoder: str | Encoder, options: Mapping[str, Any], notify: Tell | None
+        self, name: str, modality: str, encoder: Encoders, options: Mapping[str, Any], notify: Tell | None
     ) -> Collection:
-        kinds = MODALITIES.load(modality)(self.settings).kinds
-        chosen = self._lanes.choose(kinds, encoder, notify)  # before anything is written: it may not be there
+        media = self._modality(modality)
+        settled = media.settle(options)
+        chosen = self._lanes.choose(media.kinds, encoder, notify)  # before anything is written: it may not be there
         catalog = self._stores.catalog
         with self._stores.lock.hold(f"make {name}", waiting=notify):
-            made = self._found(name) or catalog.create_collection(name, modality, options)
+            made = self._found(name) or catalog.create_collection(name, modality, settled)
             if not catalog.spaces(made):
                 for kind, card in chosen.items():
                     catalog.add_space(made, kind, card, active=True)
         return made
+
+    def _modality(self, name: str) -> Modality:
+        made: Modality = MODALITIES.load(name)(self.settings)
+        return made
+
+    def guess(self, *sources: Any, exclude: Sequence[str] = ()) -> Guess:
+        """Which modality a new collection of these sources is of, from their first files; nothing is fetched.
+
+        Raises UsageError where nothing is recognised, SourceError.
+        """
+        return guess_modality(sources, self.settings, tuple(exclude))
 
     def _found(self, name: str) -> Collection | None:
         try:
             return self._stores.catalog.collection(name)
         except NoSuchCollection:
             return None
+
+    def names(self) -> list[str]:
+        """Of all collections, in order; nothing is counted."""
+        return sorted(found.name for found in self._stores.catalog.collections())
 
     def collections(self) -> list[CollectionSummary]:
         """All collections, by name."""
@@ -216,3 +237,15 @@ class Library:
             OpenCollection(self._stores, self._lanes, found).requeue(blobs)
 
         return examine(self._stores, requeue, fix=fix, waiting=notify)
+
+
+def _check_options(modality: Modality, found: Collection, given: Mapping[str, Any]) -> None:
+    """Raises UsageError where the collection was made with others: its segments lie as they were cut."""
+    settled = modality.settle({**found.options, **given})
+    other = {name: value for name, value in settled.items() if found.options.get(name) != value}
+    if other:
+        names = ", ".join(f"{name} {found.options.get(name, 'not set')}" for name in other)
+        raise UsageError(
+            f"the collection {found.name} was made with {names}, and that cannot be changed",
+            hint="leave it out, or choose another name for a new collection",
+        )

@@ -20,17 +20,19 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from morelike import faults
-from morelike.batches import Batches, upsert_vectors
+from morelike.batches import Batches
 from morelike.calibration import keep_calibrated
+from morelike.deletion import store_of
 from morelike.errors import ItemError, NoSuchCollection, OriginalGone, SourceError, UsageError
-from morelike.lanes import Lanes
+from morelike.lanes import Encoders, Lanes
 from morelike.originals import original
-from morelike.prepare import Reading, chunked, decode_pool, load_segment, map_ahead
+from morelike.parts import upsert_parts
+from morelike.prepare import Reading, chunked, decode_pool, load_segments, map_ahead
 from morelike.progress import Meter, Progress
-from morelike.protocols import Encoder, Modality
+from morelike.protocols import Modality
 from morelike.types import Blob, Collection, Ids, Item, Kind, Rejection, SegmentSpec, Space
 from morelike.wiring import Stores
-from morelike.work import Task, Work
+from morelike.work import Part, Task, Work, run_length, runs
 
 __all__ = ["STAGE", "Reembed", "ReembedReport", "drop_space", "earlier_spaces", "new_spaces"]
 
@@ -80,7 +82,7 @@ class _Gap:
 
 
 def new_spaces(
-    stores: Stores, lanes: Lanes, collection: Collection, encoder: str | Encoder, notify: Callable[[str], None] | None
+    stores: Stores, lanes: Lanes, collection: Collection, encoder: Encoders, notify: Callable[[str], None] | None
 ) -> dict[Kind, Space]:
     """The spaces of this encoder, by kind, made where they are not there; not active yet.
 
@@ -133,7 +135,7 @@ def drop_space(stores: Stores, collection: Collection, space: Space) -> None:
                 hint="switch to another one first, or drop the whole collection",
             )
         stores.catalog.drop_space(own)
-        stores.vectors.drop(own.id)
+        store_of(stores, own).drop(own.id)
 
 
 class Reembed:
@@ -289,28 +291,31 @@ class Reembed:
     def _fill(self, missing: Ids, pool: ThreadPoolExecutor) -> None:
         settings = self._stores.settings
         tasks = self._tasks(missing)
-        loaded = map_ahead(pool, self._load, tasks, settings.look_ahead)
-        done = Batches(lambda space: self._lanes[space.id], self._fail).encoded(loaded)
+        loaded = map_ahead(pool, self._load, tasks, settings.look_ahead, cost=lambda task: len(task.ordinals))
+        part = lambda work: self._write([work.take()])  # noqa: E731 # short
+        done = Batches(lambda space: self._lanes[space.id], self._fail, part).encoded(loaded)
         try:
             for group in chunked(done, settings.commit_items, settings.commit_seconds):
-                self._write(group)
+                self._write([work.take() for work in group])
         finally:
             for stage in (done, loaded, tasks):
                 stage.close()
         self._put_down()
 
     def _tasks(self, missing: Ids) -> Generator[Task]:
-        """Every segment of the items that lack one: an item's vectors are written together."""
+        """Every segment of the items that lack one: an item's vectors are written together, unless it is long."""
         taken = np.zeros(len(missing), dtype=bool)
         for start in range(0, len(missing), PAGE):
             page = slice(start, start + PAGE)
             for work in self._works(missing[page][~taken[page]]):
-                if self._stop.is_set():
-                    return
                 own = np.array([segment.id for segment in work.segments], dtype=np.int64)
                 taken[_places(missing, own)] = True
-                for ordinal, spec in enumerate(work.specs):
-                    yield Task(work, ordinal, spec)
+                wanted = [task for task in runs(work, run_length(self._modality)) if task.kind in self._spaces]
+                work.left = sum(len(task.ordinals) for task in wanted)
+                for task in wanted:
+                    if self._stop.is_set():
+                        return
+                    yield task
 
     def _works(self, segment_ids: Ids) -> list[_Again]:
         catalog, collection = self._stores.catalog, self._collection
@@ -327,17 +332,16 @@ class Reembed:
             works.append(_Again(reading=reading, specs=specs, spaces=self._spaces, item=item))
         return works
 
-    def _load(self, task: Task) -> Any:
+    def _load(self, task: Task) -> list[Any]:
         """On the decode pool, as ``add`` does it."""
         work = task.work
-        space = self._spaces.get(task.spec.kind)
-        if work.failed or space is None or not isinstance(work, _Again):
-            return None
+        if work.failed or not isinstance(work, _Again):
+            return []
         try:
             blob = original(self._stores, work.item)
         except OriginalGone as error:
             raise SourceError(error.message, hint=error.hint) from error
-        return load_segment(self._modality, self._lanes[space.id].encoder, blob, task.spec)
+        return load_segments(self._modality, self._lanes[self._spaces[task.kind].id].encoder, blob, task.specs)
 
     def _fail(self, work: Work, error: ItemError) -> None:
         if not work.failed:
@@ -347,20 +351,21 @@ class Reembed:
             if len(self._failed) >= LEDGER_GROUP:
                 self._put_down()
 
-    def _write(self, works: list[Work]) -> None:
+    def _write(self, parts: list[Part]) -> None:
         """The vectors of those that are still there; what was removed since gets none."""
         catalog = self._stores.catalog
         with self._hold():
             self._check_spaces()
-            states = catalog.known(self._collection, [work.item_id for work in works])
-            works = [work for work in works if not work.failed and states.get(work.item_id) in KEPT]
-            upsert_vectors(self._stores, works)
-            if works and self._ledger_has_rows:
-                rows = catalog.rejected_before(self._collection, [work.reading.blob.uri for work in works])
+            states = catalog.known(self._collection, [part.work.item_id for part in parts])
+            parts = [part for part in parts if not part.work.failed and states.get(part.work.item_id) in KEPT]
+            upsert_parts(self._stores, parts)
+            whole = [part.work.reading.blob.uri for part in parts if not part.work.left]
+            if whole and self._ledger_has_rows:
+                rows = catalog.rejected_before(self._collection, whole)
                 catalog.forgive(self._collection, [uri for uri, row in rows.items() if row.stage == STAGE])
-        self._meter.done += sum(segment.kind in self._spaces for work in works for segment in work.segments)
-        if works:
-            self._meter.tick(works[-1].reading.blob.name)
+        self._meter.done += sum(len(part.vectors) for part in parts)
+        if parts:
+            self._meter.tick(parts[-1].work.reading.blob.name)
 
     def _put_down(self) -> None:
         """What could not be had, as rows of the ledger; the items stay as they are."""

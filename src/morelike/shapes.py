@@ -36,7 +36,9 @@ def answer_shape(hits: Hits, *, explain: bool = False) -> dict[str, Any]:
 
 
 def hit_shape(hit: Hit, *, explain: bool = False) -> dict[str, Any]:
-    """One hit of ``search``. ``percentile`` is None where its space was not calibrated."""
+    """One hit of ``search``. ``percentile`` is None where its space was not calibrated; ``kind`` is what was compared:
+    a film's ``image`` or its ``audio``; ``span`` says where in the item.
+    """
     span = hit.span
     shape = {
         "item": hit.item,
@@ -44,6 +46,7 @@ def hit_shape(hit: Hit, *, explain: bool = False) -> dict[str, Any]:
         "score": float(hit.score),
         "percentile": hit.percentile,
         "unit": {name: float(value) for name, value in hit.unit.items()},
+        "kind": hit.kind,
         "span": {"unit": span.unit, "start": span.start, "end": span.end},
         "metadata": dict(hit.metadata),
     }

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from morelike.expressions import Expression
+from morelike.payloads import Audio, Mesh, Sketch
 
 __all__ = [
     "WHOLE",
@@ -65,22 +66,6 @@ Vectors = NDArray[Any]
 """(n, dim) float32 for ``dense``, (n, dim / 8) uint8 for ``bits``."""
 Payload = Any
 """The decoded content of a segment; its kind says its type: image ``uint8 (h, w, 3)`` RGB, text ``str`` …"""
-
-
-@dataclass(frozen=True, slots=True)
-class Audio:
-    """The payload of kind ``audio``: ``samples`` float32 (n,) mono in [-1, 1], ``rate`` in Hz."""
-
-    samples: NDArray[np.float32]
-    rate: int
-
-
-@dataclass(frozen=True, slots=True)
-class Mesh:
-    """The payload of kind ``mesh``: ``vertices`` float32 (v, 3), ``faces`` int32 (f, 3)."""
-
-    vertices: NDArray[np.float32]
-    faces: NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,18 +130,6 @@ class Span:
 
 
 WHOLE = Span("whole")
-
-
-@dataclass(frozen=True, slots=True)
-class Sketch:
-    """What a card of form ``sketch`` makes of a segment: ``hashes`` uint64 (n,), ascending, ``at`` int32 (n,).
-
-    ``at`` says where in the segment each hash was found, in ticks of ``card.options["tick"]`` seconds (or 0 everywhere
-    where the order does not matter); equal hashes stand in the order of ``at``.
-    """
-
-    hashes: NDArray[np.uint64]
-    at: NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)

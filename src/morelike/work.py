@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
 from morelike.prepare import Reading
+from morelike.protocols import LoadsRuns, Modality
 from morelike.types import Blob, Kind, Metadata, Segment, SegmentSpec, Space, segment_id
 
-__all__ = ["InWork", "Options", "Task", "Work"]
+__all__ = ["LONG", "RUN", "InWork", "Options", "Part", "Task", "Work", "run_length", "runs"]
 
 COPIES = 1000
 """How many copies of one item are remembered while it is on its way; further ones are only counted."""
+RUN = 16
+"""How many segments are decoded in one pass, where the modality can."""
+LONG = 256
+"""An item with more segments has its vectors written as they come, so many at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,12 @@ class Work:
     """Whose vectors its segments get: those that were active when its work began."""
     info: Metadata = field(default_factory=dict)
     vectors: dict[int, Any] = field(default_factory=dict)
+    """By ordinal, as far as they are not written yet; a sketch stands for a vector."""
     texts: dict[int, str] = field(default_factory=dict)
+    left: int = 0
+    """How many segments are still on their way."""
+    parted: bool = False
+    """Whether some of its vectors are in the stores already."""
     failed: bool = False
 
     @property
@@ -46,18 +56,60 @@ class Work:
         return self.reading.item_id
 
     @property
+    def long(self) -> bool:
+        return len(self.specs) > LONG
+
+    @property
     def segments(self) -> tuple[Segment, ...]:
         rows = enumerate(self.specs)
         return tuple(Segment(segment_id(self.item_id, at), at, spec.kind, spec.span, self.item_id) for at, spec in rows)
 
+    def take(self) -> Part:
+        """The vectors that are not written yet; the work lets go of them."""
+        part = Part(self, self.spaces, self.vectors)
+        self.vectors = {}
+        return part
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """Vectors of an item, by ordinal, on their way to the stores."""
+
+    work: Work
+    spaces: Mapping[Kind, Space]
+    vectors: Mapping[int, Any]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Task:
-    """One segment of an item in work."""
+    """Segments of one kind of an item in work, one after the other, to be decoded in one pass."""
 
     work: Work
-    ordinal: int
-    spec: SegmentSpec
+    kind: Kind
+    ordinals: tuple[int, ...]
+    texts: dict[int, str] = field(default_factory=dict)
+    """What was read for the keyword index."""
+
+    @property
+    def specs(self) -> list[SegmentSpec]:
+        return [self.work.specs[ordinal] for ordinal in self.ordinals]
+
+
+def run_length(modality: Modality) -> int:
+    """How many segments of one kind make one task."""
+    return RUN if isinstance(modality, LoadsRuns) else 1
+
+
+def runs(work: Work, length: int) -> Iterator[Task]:
+    """The item's segments, up to ``length`` of one kind together, each kind in its order."""
+    waiting: defaultdict[Kind, list[int]] = defaultdict(list)
+    for ordinal, spec in enumerate(work.specs):
+        ordinals = waiting[spec.kind]
+        ordinals.append(ordinal)
+        if len(ordinals) >= length:
+            yield Task(work, spec.kind, tuple(waiting.pop(spec.kind)))
+    for kind, ordinals in waiting.items():
+        yield Task(work, kind, tuple(ordinals))
 
 
 class InWork:

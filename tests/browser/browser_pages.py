@@ -94,7 +94,7 @@ def ready(page: Page) -> None:
     page.wait_for_selector("html[data-scripts]", state="attached")
 
 
-def hand_over(page: Page, kind: str, picture: Path, *, on: str = "body") -> None:
+def hand_over(page: Page, kind: str, picture: Path, *, on: str = "body", media: str = "image/jpeg") -> None:
     """Drop or paste a file, as the operating system hands it to a page."""
     ready(page)
     page.evaluate(
@@ -109,5 +109,5 @@ def hand_over(page: Page, kind: str, picture: Path, *, on: str = "body") -> None
               target.dispatchEvent(new DragEvent(type, { ...init, dataTransfer: handed }));
             }
         }""",
-        [kind, picture.name, "image/jpeg", base64.b64encode(picture.read_bytes()).decode(), on],
+        [kind, picture.name, media, base64.b64encode(picture.read_bytes()).decode(), on],
     )

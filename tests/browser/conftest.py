@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from browser_pages import PATIENCE, Served, Watched, serving, watch
+from browser_timed import FILMS, SOUNDS, Timed, make_timed
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 import morelike
@@ -35,6 +36,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--disable-dev-shm-usage",
+    "--use-fake-device-for-media-stream",  # a microphone that beeps
 )
 
 
@@ -80,6 +82,24 @@ def served(filled: Path, photographs: tuple[Path, Path]) -> Iterator[Served]:
     """The library above behind a server. Tests leave astronauts, coffee, cats and coins in ``photographs`` alone."""
     with serving(filled, "--allow-root", str(photographs[0].parent)) as url:
         yield Served(url, filled, *photographs)
+
+
+@pytest.fixture(scope="session")
+def timed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Timed]:
+    """The collections ``sounds`` and ``films`` behind a server of their own; no test changes them."""
+    pytest.importorskip("av", reason="sounds and films need the extra `video`")
+    pytest.importorskip("soxr", reason="sounds and films need the extra `video`")
+    folder = tmp_path_factory.mktemp("timed")
+    made = make_timed(folder)
+    with morelike.open(Settings(library=folder / "library", offline=True)) as library:
+        sounds = library.collection(
+            "sounds", modality="audio", encoder="classic-audio", options={"window": 2.0, "hop": 1.0}
+        )
+        assert sounds.add(str(folder / "sounds")).added == SOUNDS + 1
+        films = library.collection("films", modality="video", encoder="classic,classic-audio", options={"every": 0.5})
+        assert films.add(str(folder / "films")).added == FILMS + 1
+    with serving(folder / "library") as url:
+        yield Timed(url, *made)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from morelike.protocols import Encoder
 from morelike.registry import ENCODERS
 from morelike.settings import Settings
 from morelike.testing.kits.encoder import EncoderKit
-from morelike.testing.tiny_onnx import image_tower
+from morelike.testing.tiny_onnx import image_tower, mel_tower, waveform_tower
 from morelike.types import Card, WeightsFile
 
 
@@ -40,6 +40,37 @@ class TestTinyOnnx(EncoderKit):
             Card("tiny", "onnx", "dense", 8, "cosine", {"image": {"side": 16}}, weights=(WeightsFile("tiny.onnx"),))
         )
         encoder: Encoder = ENCODERS.load("onnx")(card, {"tiny.onnx": tmp_path / "tiny.onnx"}, settings)
+        return encoder
+
+
+class TestClassicAudio(EncoderKit):
+    """The built-in card for sounds without weights."""
+
+    tolerance = 0.0
+
+    @pytest.fixture
+    def encoder(self, settings: Settings) -> Encoder:
+        encoder: Encoder = ENCODERS.load("classic-audio")(cards.find("classic-audio", settings), {}, settings)
+        return encoder
+
+
+MEL = {"rate": 16_000, "window": 400, "hop": 160, "mels": 8, "shortest": 0.1, "patch": 8, "patch_hop": 4}
+SOUNDS: dict[str, tuple[int, bytes, dict[str, Any]]] = {
+    "mel": (4, mel_tower(4, mels=8, frames=8), MEL),
+    "waveform": (2, waveform_tower(), {"rate": 32_000, "frontend": "waveform", "shortest": 0.3, "batch": 2}),
+}
+
+
+@pytest.mark.parametrize("front", SOUNDS)
+class TestTinyOnnxOfSounds(EncoderKit):
+    """The ONNX family on sounds, with its own spectrogram and without."""
+
+    @pytest.fixture
+    def encoder(self, front: str, settings: Settings, tmp_path: Path) -> Encoder:
+        dim, model, inputs = SOUNDS[front]
+        (tmp_path / "tiny.onnx").write_bytes(model)
+        card = Card("tiny", "onnx", "dense", dim, "cosine", {"audio": inputs}, weights=(WeightsFile("tiny.onnx"),))
+        encoder: Encoder = ENCODERS.load("onnx")(cards.sealed(card), {"tiny.onnx": tmp_path / "tiny.onnx"}, settings)
         return encoder
 
 

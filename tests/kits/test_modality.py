@@ -1,9 +1,10 @@
-"""Every registered modality through the kit: a new one needs a row in ``SAMPLES``."""
+"""Every registered modality through the kit: a new one needs a row in ``SAMPLES`` or a ``test_modality_NAME.py``."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -28,7 +29,7 @@ def _pictures() -> list[Sample]:
 SAMPLES: dict[str, Callable[[], list[Sample]]] = {"image": _pictures}
 
 
-@pytest.mark.parametrize("name", MODALITIES)
+@pytest.mark.parametrize("name", SAMPLES)
 class TestModality(ModalityKit):
     """The kit, once a row of the registry."""
 
@@ -41,3 +42,9 @@ class TestModality(ModalityKit):
     def samples(self, name: str) -> list[Sample]:
         """The samples of that name."""
         return SAMPLES[name]()
+
+
+def test_none_is_left_out() -> None:
+    """Every registered modality goes through the kit, here or in a file of its own."""
+    own = {path.stem.removeprefix("test_modality_") for path in Path(__file__).parent.glob("test_modality_*.py")}
+    assert set(MODALITIES) <= {*SAMPLES, *own}

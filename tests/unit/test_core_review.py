@@ -15,6 +15,7 @@ from PIL import Image
 
 import morelike
 from morelike.collection import OpenCollection
+from morelike.cutting import Cutting
 from morelike.errors import (
     DecodeError,
     EncodeError,
@@ -448,12 +449,13 @@ def test_a_full_disk_in_the_middle_loses_nothing(
         assert library.doctor().findings == []
 
 
-@pytest.mark.parametrize("stage", ["_is_same", "_read", "_claim", "_describe", "_load", "_finish"])
+@pytest.mark.parametrize("stage", ["_is_same", "_read", "_claim", "describe", "load", "_finish"])
 def test_ctrl_c_in_any_stage_ends_the_run_and_loses_nothing(
     library: Library, photos: OpenCollection, pictures: Path, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
     """The interruption reaches the caller, and the next run goes on."""
-    whole = getattr(Ingest, stage)
+    owner = Ingest if stage.startswith("_") else Cutting
+    whole = getattr(owner, stage)
     calls: list[int] = []
 
     def interrupted(*arguments: Any, **named: Any) -> Any:
@@ -462,7 +464,7 @@ def test_ctrl_c_in_any_stage_ends_the_run_and_loses_nothing(
             raise KeyboardInterrupt
         return whole(*arguments, **named)
 
-    monkeypatch.setattr(Ingest, stage, interrupted)
+    monkeypatch.setattr(owner, stage, interrupted)
 
     with pytest.raises(KeyboardInterrupt):
         photos.add(pictures)

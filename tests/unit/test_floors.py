@@ -15,7 +15,7 @@ MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60  # of the body: a command's options are declarations
 
 FLOORS = (
-    ("errors", "types", "records", "protocols", "catalog_protocols", "vecmath", "expressions", "faults"),
+    ("errors", "types", "payloads", "records", "protocols", "catalog_protocols", "vecmath", "expressions", "faults"),
     ("registry", "settings"),
     ("modalities", "encoders", "models", "sources", "stores", "rescorers"),
     ("composites", "lane", "prepare", "wiring"),
@@ -23,6 +23,7 @@ FLOORS = (
         "batches",
         "bundle",
         "calibration",
+        "cutting",
         "dedup",
         "deletion",
         "doctor",
@@ -30,11 +31,13 @@ FLOORS = (
         "engines",
         "evaluate",
         "examples",
+        "guess",
         "ingest",
         "jobs",
         "lanes",
         "ledger",
         "originals",
+        "parts",
         "progress",
         "project",
         "reembed",
@@ -42,6 +45,7 @@ FLOORS = (
         "sync",
         "training",
         "work",
+        "writer",
     ),
     (
         "",

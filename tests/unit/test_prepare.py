@@ -6,12 +6,14 @@ import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Lock
 
 import blake3
 import numpy as np
 import pytest
 
+from morelike import prepare
 from morelike.errors import DecodeError, SourceError, UnknownMedia
 from morelike.prepare import (
     DECODE_NICENESS,
@@ -57,6 +59,36 @@ def test_map_ahead_keeps_the_order_and_the_window() -> None:
 
     assert [(item, item * 2) for item in range(40)] == seen
     assert most <= 5
+
+
+def test_map_ahead_counts_what_items_cost() -> None:
+    """What is ahead costs at most ``window`` together; an item that costs more goes, alone."""
+    costs = [3, 3, 3, 20, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 4]
+    ahead: list[int] = []
+    most: list[list[int]] = []
+    lock = Lock()
+
+    def begin(cost: int) -> int:
+        with lock:
+            ahead.append(cost)
+            most.append(list(ahead))
+        return cost
+
+    class Inline(ThreadPoolExecutor):
+        def submit(self, function: object, /, *arguments: object, **named: object) -> object:
+            future = super().submit(function, *arguments, **named)
+            future.result()
+            return future
+
+    seen = []
+    with Inline(1) as pool:
+        for cost, _ in map_ahead(pool, begin, iter(costs), window=8, cost=lambda cost: cost):
+            seen.append(cost)
+            ahead.remove(cost)
+
+    assert seen == costs
+    assert max(sum(some) for some in most if len(some) > 1) <= 8
+    assert [20] in most
 
 
 def test_map_ahead_gives_item_errors_as_results() -> None:
@@ -128,6 +160,20 @@ def test_beyond_the_budget_files_are_opened_again() -> None:
     assert second.blob is blob
     budget.give(first.kept)
     assert budget.take(60)
+
+
+def test_a_large_local_file_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It can be opened again at any time; bytes from elsewhere are kept."""
+    monkeypatch.setattr(prepare, "LARGE", 10)
+    data = b"line\n" * 10
+    (tmp_path / "a.lines").write_bytes(data)
+    budget = Budget()
+
+    local = read_blob(Blob.from_path(tmp_path / "a.lines"), ToyLines(Settings()), budget)
+    other = read_blob(Blob.from_bytes(data, "a.lines"), ToyLines(Settings()), budget)
+
+    assert (local.kept, other.kept) == (0, 50)
+    assert local.digest == other.digest
 
 
 def test_unknown_media_is_named() -> None:

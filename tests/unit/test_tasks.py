@@ -214,11 +214,23 @@ def test_changing_the_encoder_as_a_job(library: Library, twins: OpenCollection) 
     assert [space.card.name for space in twins.spaces if space.active] == ["classic"]
 
 
+def test_going_back_as_a_job(library: Library, twins: OpenCollection) -> None:
+    """The space before is searched again."""
+    before = [space.card.name for space in twins.spaces if space.active]
+    done(library, "reembed", "photos", {"encoder": "classic"})
+
+    job = done(library, "reembed", "photos", {"rollback": True})
+
+    assert (job.state, job.error, job.result["switched"]) == ("done", "", True)
+    assert [space.card.name for space in twins.spaces if space.active] == before
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         {"sources": ["/pictures", "http://example.org/list", "urls:/list.txt", "s3://bucket/prefix"]},
         {"retry": True},
+        {"sources": ["/a"], "options": {"window": 2.5}},
         {"sources": ["/a"], "metadata": {"a": 1, "b": None, "c": 1.5, "d": "x", "e": True}},
     ],
 )
@@ -251,6 +263,7 @@ def test_arguments_that_fit(arguments: dict[str, Any]) -> None:
         ("dedup", {"near": "yes"}, "near"),
         ("reembed", {}, "encoder"),
         ("reembed", {"encoder": ""}, "encoder"),
+        ("reembed", {"encoder": "classic", "rollback": True}, "rollback"),
     ],
 )
 def test_arguments_that_do_not_fit_are_named(kind: str, arguments: dict[str, Any], named: str) -> None:

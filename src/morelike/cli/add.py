@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -16,7 +16,7 @@ from morelike.cli.output import AsJson, line, print_json
 from morelike.cli.progress import Reporter
 from morelike.cli.run import INTERRUPTED, SOME_REJECTED
 from morelike.cli.session import Session, session_of
-from morelike.cli.text import human_size, near, parse_metadata
+from morelike.cli.text import human_size, near, parse_duration, parse_metadata
 from morelike.errors import SourceError, UsageError
 from morelike.shapes import rejection_shape, report_shape
 
@@ -35,9 +35,10 @@ morelike add photos ~/Pictures
 morelike add photos holiday.zip table.csv --tag holiday --meta year=2024
 morelike add photos 'holiday/**/*.jpg' --exclude '*thumb*' --dry-run
 morelike add photos ~/Pictures --sync
+morelike add songs ~/Music --window 10s --hop 5s
+morelike add films ~/Videos --every 1s --encoder mobilenet-v2,yamnet
 """
 
-DEFAULT_MODALITY = "image"
 SHOWN_REJECTIONS = 5
 NEW, WHAT, AGAIN = "A new collection", "What is added", "A further run"
 
@@ -60,7 +61,7 @@ def add(
         str | None,
         typer.Option(
             metavar="NAME",
-            help=f"What it holds; {DEFAULT_MODALITY} where not given.",
+            help="What it holds: image, audio, video; guessed from its first files where not given.",
             rich_help_panel=NEW,
         ),
     ] = None,
@@ -68,10 +69,24 @@ def add(
         str,
         typer.Option(
             metavar="NAME",
-            help="Its encoder: a name that `morelike encoders` lists, or auto.",
+            help="Its encoder: a name that `morelike encoders` lists, one a kind (NAME,NAME), or auto.",
             rich_help_panel=NEW,
         ),
     ] = "auto",
+    window: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Long sounds are cut into pieces of this length: 2s.", rich_help_panel=NEW),
+    ] = None,
+    hop: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="How far one such piece begins after the other: 1s.", rich_help_panel=NEW),
+    ] = None,
+    every: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", help="Films: one frame in so much time, not some of each shot: 1s.", rich_help_panel=NEW
+        ),
+    ] = None,
     exclude: Annotated[
         list[str] | None, typer.Option(metavar="GLOB", help="Leave these out; repeatable.", rich_help_panel=WHAT)
     ] = None,
@@ -117,11 +132,13 @@ def add(
     is 3 then.
     """
     session = session_of(context)
-    wanted = _Wanted(collection, modality, encoder)
+    times = {"window": window, "hop": hop, "every": every}
+    options = {name: parse_duration(given) for name, given in times.items() if given is not None}
+    wanted = _Wanted(collection, modality, encoder, options, tuple(sources or ()), tuple(exclude or ()))
     settings = session.settings(workers=workers)
     if dry_run:
         _check(sources or [], settings, exclude or [], retry=False)
-        found = _dry_run(session, settings, wanted, sources or [], exclude=tuple(exclude or ()), in_place=in_place)
+        found = _dry_run(session, settings, wanted, in_place=in_place)
         _print_dry_run(collection, found, as_json=as_json)
         return
     metadata = parse_metadata(meta or [])
@@ -131,18 +148,21 @@ def add(
         Reporter(quiet=session.quiet) as reporter,
     ):
         opened = wanted.open(library, reporter.note) if sources else library.collection(collection)
-        with stop_on_interrupt() as stop, _empty_is_dropped(library, opened):
-            report = opened.add(
-                *(sources or ()),
-                exclude=tuple(exclude or ()),
-                in_place=in_place,
-                sync=sync,
-                retry=retry,
-                tags=tuple(tag or ()),
-                metadata=metadata,
-                progress=reporter.ingest,
-                stop=stop,
-            )
+        if opened is None:
+            report = _nothing()
+        else:
+            with stop_on_interrupt() as stop, _empty_is_dropped(library, opened):
+                report = opened.add(
+                    *wanted.sources,
+                    exclude=wanted.exclude,
+                    in_place=in_place,
+                    sync=sync,
+                    retry=retry,
+                    tags=tuple(tag or ()),
+                    metadata=metadata,
+                    progress=reporter.ingest,
+                    stop=stop,
+                )
     if as_json:
         print_json(report_shape(collection, report))
     else:
@@ -166,6 +186,12 @@ def _empty_is_dropped(library: Library, opened: OpenCollection) -> Iterator[None
         raise
 
 
+def _nothing() -> AddReport:
+    from morelike.progress import Meter
+
+    return Meter(None).report(interrupted=False)
+
+
 def _check(sources: list[str], settings: Settings, exclude: list[str], *, retry: bool) -> None:
     """Refuse what cannot be found before a collection is made or anything is added. Raises SourceError, UsageError."""
     from morelike.sources.find import open_source
@@ -177,16 +203,26 @@ def _check(sources: list[str], settings: Settings, exclude: list[str], *, retry:
 
 
 class _Wanted(NamedTuple):
-    """The collection to add to, and what to make it of where it is missing."""
+    """The collection to add to, what to make of it where it is missing, and what goes into it."""
 
     name: str
     modality: str | None
     encoder: str
+    options: Mapping[str, float]
+    sources: tuple[str, ...]
+    exclude: tuple[str, ...]
 
-    def open(self, library: Library, notify: Callable[[str], None]) -> OpenCollection:
-        known = self.name in {summary.name for summary in library.collections()}
-        modality = self.modality or (None if known else DEFAULT_MODALITY)
-        return library.collection(self.name, modality=modality, encoder=self.encoder, notify=notify)
+    def open(self, library: Library, notify: Callable[[str], None]) -> OpenCollection | None:
+        """None where it is missing, and there is nothing by which to tell what it is to be."""
+        modality = self.modality
+        if modality is None and self.name not in library.names():
+            guess = library.guess(*self.sources, exclude=self.exclude)
+            if not guess.looked_at:
+                return None
+            notify(str(guess))
+            modality = guess.modality
+        options = dict(self.options) or None
+        return library.collection(self.name, modality=modality, encoder=self.encoder, options=options, notify=notify)
 
 
 def _summary(session: Session, collection: str, report: AddReport) -> None:
@@ -216,15 +252,7 @@ def _print_rejections(rejections: Sequence[Rejection], total: int) -> None:
         line(f"  and {total - SHOWN_REJECTIONS} more")
 
 
-def _dry_run(
-    session: Session,
-    settings: Settings,
-    wanted: _Wanted,
-    sources: list[str],
-    *,
-    exclude: tuple[str, ...],
-    in_place: bool,
-) -> DryRun:
+def _dry_run(session: Session, settings: Settings, wanted: _Wanted, *, in_place: bool) -> DryRun:
     """Measure on a sample. A collection that does not exist yet is tried in a library that is thrown away."""
     from morelike.library import open as open_library
 
@@ -232,11 +260,14 @@ def _dry_run(
         there = False
         if settings.library.exists():
             with open_library(settings) as library:
-                there = wanted.name in {summary.name for summary in library.collections()}
+                there = wanted.name in library.names()
         if not there:
             settings = settings.model_copy(update={"library": Path(folder) / "library"})
         with open_library(settings) as library:
-            return wanted.open(library, session.note).dry_run(*sources, exclude=exclude, in_place=in_place)
+            opened = wanted.open(library, session.note)
+            if opened is None:
+                raise UsageError("there is nothing to add", hint="are there files in it that can be read?")
+            return opened.dry_run(*wanted.sources, exclude=wanted.exclude, in_place=in_place)
 
 
 def _print_dry_run(collection: str, found: DryRun, *, as_json: bool) -> None:

@@ -15,6 +15,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 EXAMPLES = """\
 morelike eval photos
 morelike eval photos --labels meta:kind --queries 500
+morelike eval sounds --folds '^(\\d)'
 """
 
 
@@ -27,6 +28,14 @@ def evaluate(
         str,
         typer.Option(metavar="WHERE", help="Where an item's label is: parent-folder, tag, meta:KEY or info:KEY."),
     ] = "parent-folder",
+    folds: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHERE",
+            help="Leave out answers of the query's own fold: a regular expression searched in the file's name, whose "
+            "first group is the fold, or meta:KEY.",
+        ),
+    ] = None,
     queries: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Ask only this many items, drawn by chance.")
     ] = None,
@@ -35,21 +44,24 @@ def evaluate(
 ) -> None:
     """Measure how well a collection finds items of the same label.
 
-    Every item asks for others like it and is itself left out. P@1: the first hit has the label; P@5: the share of the
-    first five; mAP: mean average precision over the whole ranking. Intervals are 95 %, by bootstrap over queries.
+    Every item asks for others like it and is itself left out; with --folds, so is all of its own fold. P@1: the first
+    hit has the label; P@5: the share of the first five; mAP: mean average precision over the whole ranking. Intervals
+    are 95 %, by bootstrap over queries.
     """
     with session_of(context).open() as library:
-        found = library.collection(collection).evaluate(labels=labels, queries=queries, seed=seed)
+        found = library.collection(collection).evaluate(labels=labels, folds=folds, queries=queries, seed=seed)
     values = {"p_at_1": found.p_at_1, "p_at_5": found.p_at_5, "map": found.map}
     if as_json:
         intervals = {name: list(interval) for name, interval in found.intervals.items()}
-        print_json({**values, "queries": found.queries, "labels": found.labels, "intervals": intervals})
+        counts = {"queries": found.queries, "labels": found.labels, "folds": found.folds}
+        print_json({**values, **counts, "intervals": intervals})
         return
     rows = []
     for name, title in (("p_at_1", "P@1"), ("p_at_5", "P@5"), ("map", "mAP")):
         low, high = found.intervals.get(name, (float("nan"), float("nan")))
         rows.append((title, f"{values[name]:.3f}", f"{low:.3f} to {high:.3f}"))
     table(rows, ["measure", "value", "95 % interval"], right=("value",))
-    line(f"{found.queries} queries, {found.labels} label{'s' * (found.labels != 1)}")
+    across = f", across {found.folds} folds" if found.folds else ""
+    line(f"{found.queries} queries, {found.labels} label{'s' * (found.labels != 1)}{across}")
     if found.labels == 1:
         line("with one label every answer is right: this says nothing; --labels names another place to look")

@@ -113,7 +113,7 @@ def import_model(
 @app.command(cls=Command, epilog="morelike models convert resnet50 checkpoint.pth")
 def convert(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The card to convert for: resnet50 or resnet50-gem-512.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The network: panns, resnet50 or resnet50-gem-512.")],
     checkpoint: Annotated[
         Path, typer.Argument(metavar="CHECKPOINT", help="A torch state dict (.pth) or a .safetensors file.")
     ],
@@ -130,8 +130,8 @@ def convert(
     from morelike.training.convert import convert as convert_checkpoint
 
     settings = session_of(context).settings()
-    folder = output or settings.models_cache / name
-    card = convert_checkpoint(name, checkpoint, folder, settings)
+    card = convert_checkpoint(name, checkpoint, output, settings)
+    folder = output or settings.models_cache / card.name
     _answer(card, settings, f"wrote {folder / 'model.onnx'} and its card", as_json=as_json)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
@@ -13,7 +13,7 @@ import typer
 from morelike.cli.help import Command
 from morelike.cli.output import AsJson, line, print_json, table
 from morelike.cli.session import session_of
-from morelike.cli.text import near
+from morelike.cli.text import human_time, near, parse_duration
 from morelike.errors import UsageError
 from morelike.shapes import answer_shape
 
@@ -28,6 +28,7 @@ morelike search photos cat.jpg
 morelike search photos cat.jpg --crop 0,0,0.5,1 -k 20
 morelike search photos cat.jpg --plus sofa.jpg --minus garden.jpg
 morelike search photos cat.jpg --filter "width >= 1000 and tag = 'holiday'"
+morelike search films clip.mp4 --at 1:02-1:10
 """
 
 ID_LENGTH = 12
@@ -74,6 +75,14 @@ def search(
             rich_help_panel=QUERY,
         ),
     ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FROM-TO",
+            help="The part of the example that counts, in time: 3-8, 1:02-1:10.",
+            rich_help_panel=QUERY,
+        ),
+    ] = None,
     where: Annotated[
         str | None,
         typer.Option(
@@ -103,7 +112,8 @@ def search(
     """Find the items that are most like an example.
 
     Scores are higher for closer. The percentile (%), where it is known, is the share of random pairs of items that are
-    less alike. The example is read exactly as `add` reads files.
+    less alike. The example is read exactly as `add` reads files. In films and recordings a hit says where in it: what
+    is like a clip is the stretch in which its frames follow one another.
     """
     session = session_of(context)
     with session.open() as library:
@@ -116,6 +126,7 @@ def search(
             plus=parts.plus,
             minus=parts.minus,
             crop=None if crop is None else _box(crop),
+            at=None if at is None else _stretch(at),
             filter=where,
             threshold=threshold,
             k=k,
@@ -182,7 +193,7 @@ def print_hits(hits: Sequence[Hit], *, offset: int = 0) -> None:
     if not hits:
         line("nothing found")
         return
-    spans = any(hit.span.unit != "whole" for hit in hits)
+    spans = any(_where(hit) for hit in hits)
     unit = next(iter(hits[0].unit), "")
     other_unit = unit if any(hit.unit.get(unit) != hit.score for hit in hits) else ""
     known = any(hit.percentile is not None for hit in hits)
@@ -194,22 +205,49 @@ def print_hits(hits: Sequence[Hit], *, offset: int = 0) -> None:
         row += ["" if hit.percentile is None else f"{hit.percentile:.2f}"] if known else []
         row += [f"{hit.unit.get(other_unit, float('nan')):.3f}"] if other_unit else []
         row.append(hit.item[:ID_LENGTH])
-        row += [_where(hit.span)] if spans else []
+        row += [_where(hit)] if spans else []
         rows.append([*row, near(hit.source)])
     table(rows, heads, right=("#", "score", "%", other_unit), long="source")
 
 
-def _where(span: Span) -> str:
+def _where(hit: Hit) -> str:
+    """Where in its item a hit lies: ``0:12.0–0:14.5``; empty for a whole."""
+    span = hit.span
     if span.unit == "whole":
         return ""
+    if span.unit == "seconds":
+        return f"{human_time(span.start)}–{human_time(span.end)}"
     return f"{span.unit} {span.start:g}" + (f"-{span.end:g}" if span.end > span.start else "")
 
 
 def _print_timings(hits: Sequence[Hit], timings: Any) -> None:
     for hit in hits:
         if hit.why:
-            line(f"{hit.item[:ID_LENGTH]}  {', '.join(f'{name}: {value}' for name, value in hit.why.items())}")
+            line(f"{hit.item[:ID_LENGTH]}  {_said(hit.why)}")
     line("time: " + ", ".join(f"{stage} {seconds * 1000:.1f} ms" for stage, seconds in timings.items()))
+
+
+def _said(why: Mapping[str, Any]) -> str:
+    """An explanation on one line; what has parts of its own in brackets."""
+    words = {name: f"({_said(value)})" if isinstance(value, Mapping) else value for name, value in why.items()}
+    return ", ".join(f"{name}: {value}" for name, value in words.items())
+
+
+def _stretch(text: str) -> Span:
+    """``3-8`` or ``1:02-1:10`` as a span in seconds."""
+    from morelike.types import Span
+
+    hint = "from-to in seconds or minutes: --at 3-8, --at 1:02-1:10"
+    first, dash, last = text.replace("–", "-").partition("-")
+    try:
+        start, end = parse_duration(first), parse_duration(last)
+    except UsageError:
+        dash, start, end = "", 0.0, 0.0
+    if not dash:
+        raise UsageError(f"--at cannot be {text!r}", hint=hint)
+    if start >= end:
+        raise UsageError(f"--at {text} ends before it begins", hint=hint)
+    return Span("seconds", start, end)
 
 
 def _content(example: str | None, limit: int) -> str | bytes | None:

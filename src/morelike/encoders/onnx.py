@@ -1,8 +1,8 @@
-"""Any ONNX file that makes vectors of pictures, and of words where the card has a text tower. See docs/encoders.md."""
+"""Any ONNX file that makes vectors of pictures, sounds or words. See docs/encoders.md."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from morelike.encoders._batches import check_kind, finished, nothing
+from morelike.encoders._mel import whole
 from morelike.encoders._pixels import Pixels
 from morelike.encoders._session import Session
+from morelike.encoders._sound import Sound
 from morelike.encoders._tokens import Tokens
 from morelike.errors import ModelError
 from morelike.settings import Settings
@@ -20,8 +22,12 @@ from morelike.types import Card, Kind, Payload, Vectors
 __all__ = ["OnnxEncoder"]
 
 _TOWER_KEYS = {"file", "data", "name", "output", "pool"}
-_TEXT_KEYS = {"tokenizer", "mask", "length", "prefix", "suffix", "pad", "lowercase"}
+_TEXT_KEYS = {"tokenizer", "mask", "length", "prefix", "suffix", "pad", "lowercase", "padded"}
+_KINDS = ("audio", "image", "text")
 _POOLS = ("none", "cls", "gem", "mean")
+_PIECES = 16
+"""Pieces of sound in one run of a network where the card says nothing: memory is that, whatever a sound's length."""
+_MOST_PIECES = 1024
 
 
 class OnnxEncoder:
@@ -33,12 +39,15 @@ class OnnxEncoder:
             raise ModelError(f"the card {card.name!r} of the family onnx names no file", hint="add [[weights]] to it")
         self._card = card
         self._image: Pixels | None = None
+        self._sound: Sound | None = None
         self._text: Tokens | None = None
         self._towers: dict[Kind, Session] = {}
         for kind, values in card.inputs.items():
             self._check_keys(kind, values)
             if kind == "image":
                 self._image = Pixels.from_card(card.name, values)
+            elif kind == "audio":
+                self._sound = Sound.from_card(card.name, values)
             else:
                 self._text = Tokens(card.name, self._file(files, values, "tokenizer", "tokenizer.json"), values)
             self._towers[kind] = Session(
@@ -53,37 +62,78 @@ class OnnxEncoder:
         return self._card
 
     def prepare(self, kind: Kind, payload: Payload) -> NDArray[Any]:
-        """A picture to (crop, crop, 3) uint8; a text to (2, length) int64. Raises EncodeError, MissingExtra."""
+        """A picture to (crop, crop, 3) uint8; a text to (2, length) int64; a sound to its pieces (p, …) float32.
+
+        Raises EncodeError, MissingExtra.
+        """
         check_kind(self._card, kind)
+        if kind == "audio":
+            assert self._sound is not None  # noqa: S101 - the card names the kind, so __init__ made it
+            return self._sound.cut(payload)
         if kind == "image":
-            assert self._image is not None  # noqa: S101 - the card names the kind, so __init__ made it
+            assert self._image is not None  # noqa: S101 - likewise
             return self._image.cut(payload)
         assert self._text is not None  # noqa: S101 - likewise
         return self._text.ids(payload)
 
     def encode(self, kind: Kind, batch: Sequence[Any]) -> Vectors:
-        """(n, dim) float32 in one run of the network. Raises EncodeError, ModelError."""
+        """(n, dim) float32: one run of the network for pictures; for sounds, the mean over each one's pieces.
+
+        Raises EncodeError, ModelError.
+        """
         check_kind(self._card, kind)
         if not batch:
             return nothing(self._card)
-        values = self._card.inputs[kind]
-        name = str(values.get("name", ""))
         if kind == "image":
             assert self._image is not None  # noqa: S101 - as in prepare
-            feeds: dict[str, NDArray[Any]] = {name: self._image.stack(batch)}
+            vectors = self._run(kind, self._image.stack(batch))
+        elif kind == "audio":
+            vectors = self._of_sounds(batch)
         else:
-            ids = np.stack(batch)  # (n, 2, length)
-            feeds = {name: ids[:, 0]}
-            if mask := values.get("mask"):
-                feeds[str(mask)] = ids[:, 1]
-        output = np.asarray(self._towers[kind].run(feeds), dtype=np.float32)
-        vectors = _pooled(output, values.get("pool", "none"), channels_last=values.get("layout") == "nhwc")
+            vectors = self._of_texts(batch)
         return finished(self._card, vectors, len(batch), unit=self._card.metric == "cosine")
 
+    def _of_sounds(self, batch: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """Pieces (p, …) of each sound to (n, dim): pieces of one shape share runs, whichever sound they are of."""
+        sound = self._sound
+        assert sound is not None  # noqa: S101 - as in prepare
+        size = int(self._card.inputs["audio"].get("batch", _PIECES))
+        pieces = [piece for own in batch for piece in own]
+
+        def run(rows: list[int]) -> NDArray[np.float32]:
+            return self._run("audio", sound.laid_out(np.stack([pieces[row] for row in rows])))
+
+        vectors = _grouped([piece.shape for piece in pieces], size, run)
+        ends = np.cumsum([len(own) for own in batch])
+        return np.stack([vectors[end - len(own) : end].mean(axis=0) for own, end in zip(batch, ends, strict=True)])
+
+    def _of_texts(self, batch: Sequence[NDArray[np.int64]]) -> NDArray[np.float32]:
+        """(2, length) of each text to (n, dim). With ``padded = false`` a network without a mask sees no padding."""
+        ids = np.stack(batch)  # (n, 2, length)
+        if self._card.inputs["text"].get("padded", True):
+            return self._run("text", ids[:, 0], ids[:, 1])
+        lengths = ids[:, 1].sum(axis=1)
+
+        def run(rows: list[int]) -> NDArray[np.float32]:
+            cut = ids[rows, :, : lengths[rows[0]]]
+            return self._run("text", cut[:, 0], cut[:, 1])
+
+        return _grouped([(int(length),) for length in lengths], len(ids), run)
+
+    def _run(self, kind: Kind, main: NDArray[Any], mask: NDArray[Any] | None = None) -> NDArray[np.float32]:
+        """The network's input (n, …) to (n, dim)."""
+        values = self._card.inputs[kind]
+        feeds: dict[str, NDArray[Any]] = {str(values.get("name", "")): main}
+        if mask is not None and values.get("mask"):
+            feeds[str(values["mask"])] = mask
+        output = np.asarray(self._towers[kind].run(feeds), dtype=np.float32)
+        return _pooled(output, values.get("pool", "none"), channels_last=values.get("layout") == "nhwc")
+
     def _check_keys(self, kind: Kind, values: Mapping[str, Any]) -> None:
-        if kind not in ("image", "text"):
-            raise ModelError(f"the card {self._card.name!r}: the family onnx takes image and text, not {kind}")
-        known = _TOWER_KEYS | (Pixels.keys() if kind == "image" else _TEXT_KEYS)
+        if kind not in _KINDS:
+            raise ModelError(f"the card {self._card.name!r}: the family onnx takes {', '.join(_KINDS)}, not {kind}")
+        own = {"audio": Sound.keys(values) | {"batch"}, "image": Pixels.keys(), "text": _TEXT_KEYS}
+        known = _TOWER_KEYS | own[kind]
         if unknown := sorted(set(values) - known):  # a misspelt number would silently make other vectors
             raise ModelError(
                 f"the card {self._card.name!r} has unknown keys in inputs.{kind}: {', '.join(unknown)}",
@@ -91,6 +141,8 @@ class OnnxEncoder:
             )
         if values.get("pool", "none") not in _POOLS:
             raise ModelError(f"the card {self._card.name!r} says pool = {values['pool']!r}", hint=f"one of {_POOLS}")
+        if kind == "audio":
+            whole(self._card.name, "batch", values, _PIECES, least=1, most=_MOST_PIECES)
 
     def _file(self, files: Mapping[str, Path], values: Mapping[str, Any], key: str, default: str) -> Path:
         name = str(values.get(key, default))
@@ -100,6 +152,21 @@ class OnnxEncoder:
                 hint=f"they are {', '.join(files) or 'none'}",
             )
         return files[name]
+
+
+def _grouped(
+    shapes: Sequence[tuple[int, ...]], size: int, run: Callable[[list[int]], NDArray[np.float32]]
+) -> NDArray[np.float32]:
+    """``run`` over rows of one shape, ``size`` at a time; the vectors (n, dim) in the order of ``shapes``."""
+    alike: dict[tuple[int, ...], list[int]] = {}
+    for row, shape in enumerate(shapes):
+        alike.setdefault(shape, []).append(row)
+    order = [row for rows in alike.values() for row in rows]
+    blocks = [run(rows[start : start + size]) for rows in alike.values() for start in range(0, len(rows), size)]
+    vectors = np.concatenate(blocks)
+    result = np.empty_like(vectors)
+    result[order] = vectors
+    return result
 
 
 def _pooled(output: NDArray[np.float32], pool: str, *, channels_last: bool) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""``--encoder auto``: the best card that is here, else one that the hub has, else ``classic``; in seconds."""
+"""``--encoder auto``: the best card that is here, else one that the hub has, else one without weights; in seconds."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from morelike.types import Card, Kind
 __all__ = ["RANKS", "Choice", "auto"]
 
 RANKS: dict[Kind, tuple[str, ...]] = {
+    "audio": ("clap-htsat", "panns-cnn14", "yamnet", "classic-audio"),
     "image": (
         "clip-vit-b-32",
         "siglip2-base",
@@ -23,11 +24,15 @@ RANKS: dict[Kind, tuple[str, ...]] = {
         "mobilenet-v1-025",
         "classic",
     ),
+    "recording": ("landmarks",),
 }
 """A kind's cards, the best first by their published figures. Cards not named here are the person's to ask for."""
 
 _FETCHED: dict[Kind, str] = {"image": "dinov2-small"}
-"""What ``auto`` fetches by itself: the best for its size, 89 MB, so that nobody waits long unasked."""
+"""What ``auto`` fetches by itself: the best for its size, 89 MB, so that nobody waits long unasked.
+
+Nothing for sounds: the one card that the hub has for them is 621 MB.
+"""
 
 _PATIENCE = 2.0  # seconds for the hub to answer at all
 
@@ -69,11 +74,18 @@ def _chosen(kind: Kind, candidates: list[Card], settings: Settings, hub_answers:
         why = f"{fetched.name} is fetched once from the hub ({megabytes:.0f} MB, licence {fetched.licence})"
         return Choice(fetched, why, _better(fetched, candidates), pull=True)
     if best is not None:
-        reason = "MORELIKE_OFFLINE is set" if settings.offline else "the model hub does not answer"
-        why = f"{best.name}, which needs no weights: none are on this machine, and {reason}"
+        why = f"{best.name}, which needs no weights"
+        if best is not candidates[0]:
+            why += f": none are on this machine, and {_why_not_fetched(fetched, settings)}"
         return Choice(best, why, _better(best, candidates), pull=False)
     card = candidates[0]
     return Choice(card, f"{card.name} is the only one for {kind}", "", pull=weights.pullable(card))
+
+
+def _why_not_fetched(fetched: Card | None, settings: Settings) -> str:
+    if fetched is None:
+        return "none is small enough to be fetched unasked"
+    return "MORELIKE_OFFLINE is set" if settings.offline else "the model hub does not answer"
 
 
 def _sealed(card: Card, settings: Settings) -> Card:

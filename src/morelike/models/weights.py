@@ -15,7 +15,7 @@ from morelike.models import cards, download
 from morelike.models import files as places
 from morelike.registry import ENCODERS
 from morelike.settings import Settings
-from morelike.types import Card, WeightsFile
+from morelike.types import Audio, Card, WeightsFile
 
 __all__ = ["Progress", "WeightsStatus", "files", "import_file", "pull", "pullable", "size", "status", "verify"]
 
@@ -78,7 +78,7 @@ def _how_to_get(card: Card) -> str:
     folder = "a folder of MORELIKE_MODELS"
     if pullable(card):
         return f"`morelike models pull {card.name}`, or copy {card.name}/ into {folder}"
-    if card.family == "onnx" and card.name.startswith("resnet50"):
+    if card.family == "onnx" and card.name.startswith(("panns", "resnet50")):
         return f"`morelike models convert {card.name} CHECKPOINT`, `morelike models import`, or {folder}"
     return f"put {card.name}/{card.weights[0].name} into {folder}, or `morelike models import FILE --card {card.name}`"
 
@@ -217,7 +217,12 @@ def _check_name_is_free(card: Card, settings: Settings) -> None:
 def _try_out(card: Card, given: dict[str, Path], settings: Settings) -> None:
     """One random item of each kind that is known here, through the whole encoder."""
     generator = np.random.default_rng(0)
-    trials = {"image": generator.integers(0, 256, (96, 128, 3), dtype=np.uint8), "text": "a photograph"}
+    rate = card.inputs.get("audio", {}).get("rate", 16_000)
+    trials = {
+        "audio": Audio(generator.standard_normal(32_000, dtype=np.float32) / np.float32(8), rate),
+        "image": generator.integers(0, 256, (96, 128, 3), dtype=np.uint8),
+        "text": "a photograph",
+    }
     encoder = ENCODERS.load(card.family)(card, given, settings)
     try:
         for kind in card.kinds:

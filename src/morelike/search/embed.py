@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any
@@ -14,19 +15,22 @@ import blake3
 import numpy as np
 from numpy.typing import NDArray
 
-from morelike.errors import QueryError, SpaceMismatch, StoreDamaged
+from morelike.errors import DecodeError, OriginalGone, QueryError, SpaceMismatch, StoreDamaged
 from morelike.lane import EncoderLane
 from morelike.originals import stored_blob
-from morelike.prepare import crop_image, decoding, example_specs, load_segment, recognise
+from morelike.prepare import crop_image, decoding, load_segments
 from morelike.protocols import Modality
 from morelike.search.clock import Clock
-from morelike.types import Blob, Collection, Example, ItemState, Kind, Query, Space, Vectors
+from morelike.search.reading import MOST_SEGMENTS, cut, readers, spread
+from morelike.types import WHOLE, Blob, Collection, Example, ItemState, Kind, Query, Space, Span, Vectors
 from morelike.vecmath import normalise
 from morelike.wiring import Stores
 
 __all__ = ["Embedder", "Embedding", "texts_of", "units"]
 
 FAR_TOO_SMALL = 1e-6
+IN_TIME = b"t"
+"""What remembered vectors end with whose spans are remembered too; others end with another byte."""
 REMEMBERED = 32 * 1024**2
 """Larger examples are not read into memory, and their vectors not remembered."""
 
@@ -42,6 +46,8 @@ class _Part:
     """What the vectors are remembered under; empty: not at all."""
     future: Future[Vectors] | None = None
     rows: Vectors | None = None
+    spans: NDArray[np.float64] | None = None
+    """(m, 2) seconds, where the segments are frames in time."""
 
 
 class Embedding:
@@ -69,6 +75,11 @@ class Embedding:
             parts = [(part.example, self._rows(part)) for part in self._parts]
             return _together(self._space, [(example, rows) for example, rows in parts if len(rows)])
 
+    def spans(self) -> NDArray[np.float64] | None:
+        """(m, 2) seconds of the vectors' frames in the example, where that is one course of frames in time."""
+        alone = self._parts[0] if len(self._parts) == 1 and self._parts[0].example.weight > 0 else None
+        return None if alone is None else alone.spans
+
     def _rows(self, part: _Part) -> Vectors:
         if part.rows is None:
             if part.future is None:
@@ -76,7 +87,7 @@ class Embedding:
             else:
                 with self._clock.waiting():
                     part.rows = part.future.result()
-            self._embedder.remember(part.key, part.rows)
+            self._embedder.remember(part.key, part.rows, part.spans)
         return part.rows
 
 
@@ -88,6 +99,8 @@ class Embedder:
     collection: Collection
     modality: Modality
     lane_of: Callable[[Space], EncoderLane]
+    kinds: frozenset[Kind]
+    """Of the active spaces."""
 
     def begin(self, space: Space, query: Query, states: Mapping[str, ItemState], clock: Clock) -> Embedding:
         """Decode and prepare the examples, here and now. ``states``: those of the items among them, by whole id.
@@ -108,9 +121,10 @@ class Embedder:
             )
         return lane
 
-    def remember(self, key: str, rows: Vectors) -> None:
+    def remember(self, key: str, rows: Vectors, spans: NDArray[np.float64] | None) -> None:
         if key:
-            self.stores.cache.put(key, rows.tobytes())
+            timed = b"" if spans is None else spans.tobytes()
+            self.stores.cache.put(key, rows.tobytes() + timed + (IN_TIME if timed else b"-"))
 
     def _part(self, space: Space, example: Example, states: Mapping[str, ItemState], clock: Clock) -> _Part:
         part = _Part(example, space.kind, [])
@@ -118,12 +132,20 @@ class Embedder:
             self._text(space, example, part)
         elif example.form == "payload":
             self._payload(space, example, part)
-        elif example.form == "item" and example.crop is None and example.at is None:
-            with clock.stage("embed"):
-                part.rows = self._stored(space, example.content, states[example.content])
+        elif example.form == "item" and example.crop is None:
+            self._item(space, example, part, states[example.content], clock)
         else:
             self._blob(space, example, part, clock)
         return part
+
+    def _item(self, space: Space, example: Example, part: _Part, state: ItemState, clock: Clock) -> None:
+        """A whole item is what ``add`` made of it; so is a part of one whose bytes are gone."""
+        if example.at is not None and example.at != WHOLE:
+            with suppress(OriginalGone):
+                self._blob(space, example, part, clock)
+                return
+        with clock.stage("embed"):
+            self._stored(space, example, part, state)
 
     def _text(self, space: Space, example: Example, part: _Part) -> None:
         if "text" not in space.card.kinds:
@@ -134,56 +156,87 @@ class Embedder:
             part.prepared = [self.lane(space).encoder.prepare("text", example.content)]
 
     def _payload(self, space: Space, example: Example, part: _Part) -> None:
-        if not isinstance(example.content, np.ndarray) or space.kind != "image":
+        if not isinstance(example.content, np.ndarray) or "image" not in self.kinds:
             raise QueryError(f"an array cannot be an example for {space.kind}", hint="give the file")
+        if example.at is not None and example.at != WHOLE:
+            raise QueryError(f"an array has no {example.at.unit}", hint="leave --at out")
+        if space.kind != "image":
+            return
         payload = np.ascontiguousarray(example.content)
         digest = blake3.blake3(f"{payload.shape} {payload.dtype}".encode()).update(payload.data).hexdigest()
         if not self._known(space, part, digest):
-            cut = payload if example.crop is None else crop_image(payload, example.crop)
-            part.prepared = [self.lane(space).encoder.prepare("image", cut)]
+            whole = payload if example.crop is None else crop_image(payload, example.crop)
+            part.prepared = [self.lane(space).encoder.prepare("image", whole)]
 
     def _blob(self, space: Space, example: Example, part: _Part, clock: Clock) -> None:
         mine = example.form == "item"
         with clock.waiting():  # the bytes may lie far away
             found = stored_blob(self.stores, self.collection, example.content) if mine else example.content
             blob, digest = _read(found)
-        if not mine:
-            recognise(blob, self.modality)
-        if digest and self._known(space, part, digest, PurePath(blob.name).suffix.lower()):
-            return
-        specs = example_specs(self.modality, blob, example.at, self.collection.options)
-        encoder = self.lane(space).encoder
-        part.prepared = [
-            load_segment(self.modality, encoder, blob, spec, example.crop) for spec in specs if spec.kind == space.kind
-        ]
+        able = [self.modality] if mine else readers(self.modality, self.stores.settings, blob, self.kinds)
+        for last, modality in enumerate(able, start=1 - len(able)):
+            try:
+                self._cut(space, modality, blob, digest, part)
+            except DecodeError:  # a film's container may hold a sound alone
+                if not last:
+                    raise
+            else:
+                return
 
-    def _known(self, space: Space, part: _Part, digest: str, suffix: str = "") -> bool:
+    def _cut(self, space: Space, modality: Modality, blob: Blob, digest: str, part: _Part) -> None:
+        """The example as this modality reads it: what it has for this space, which may be nothing."""
+        example, part.spans = part.example, None
+        seen_only = example.crop is not None and "image" in modality.kinds  # a box is no part of a film's sound
+        if space.kind not in modality.kinds or (seen_only and space.kind != "image"):
+            return
+        if digest and self._known(space, part, digest, modality.name, PurePath(blob.name).suffix.lower()):
+            return
+        specs, in_time = cut(modality, blob, example.at, self.collection.options, space.kind)
+        if in_time:
+            part.spans = np.array([(spec.span.start, spec.span.end) for spec in specs], dtype=np.float64)
+        part.prepared = load_segments(modality, self.lane(space).encoder, blob, specs, example.crop)
+
+    def _known(self, space: Space, part: _Part, digest: str, *read_as: str) -> bool:
         """Look the vectors up under everything that they depend on; a text means the same in every collection."""
         card, example = space.card, part.example
         options = {} if example.form == "text" else self.collection.options
         told = (example.crop, None if example.at is None else (example.at.unit, example.at.start, example.at.end))
-        words = [self.modality.name, example.form, part.kind, suffix, digest, told, options]
+        words = [read_as, example.form, part.kind, digest, told, options]
         whole = blake3.blake3(json.dumps(words, sort_keys=True, default=repr).encode()).hexdigest()
         part.key = f"embedding:{card.id}:{whole}"
         found = self.stores.cache.get(part.key)
-        shape = (np.dtype(np.float32), card.dim) if card.form == "dense" else (np.dtype(np.uint8), -(-card.dim // 8))
-        width = shape[0].itemsize * shape[1]
-        if found is None or len(found) % width:
+        if found is None:
             return False
-        part.rows, part.key = np.frombuffer(found, dtype=shape[0]).reshape(-1, shape[1]), ""
+        dtype, columns = (np.float32, card.dim) if card.form == "dense" else (np.uint8, -(-card.dim // 8))
+        width, span = np.dtype(dtype).itemsize * columns, 2 * np.dtype(np.float64).itemsize
+        in_time = found.endswith(IN_TIME)
+        rows, left = divmod(len(found) - 1, width + span * in_time)
+        if left:
+            return False
+        part.rows, part.key = np.frombuffer(found, dtype, rows * columns).reshape(rows, columns), ""
+        if in_time:
+            part.spans = np.frombuffer(found[rows * width : -1], np.float64).reshape(rows, 2)
         return True
 
-    def _stored(self, space: Space, item_id: str, state: ItemState) -> Vectors:
-        """What ``add`` made of the item."""
+    def _stored(self, space: Space, example: Example, part: _Part, state: ItemState) -> None:
+        """What ``add`` made of the item, or of the segments that reach into the part asked for."""
+        item_id, at = example.content, example.at or WHOLE
         if state not in {"ready", "duplicate"}:  # what is set aside keeps its vectors
             words = "not searchable yet" if state == "pending" else state
             raise QueryError(f"the item {item_id[:12]} is {words}", hint="add it again with --retry, or give a file")
-        segments = self.stores.catalog.segments_of(self.collection, [item_id]).get(item_id, [])
-        ids = np.array([segment.id for segment in segments if segment.kind == space.kind], dtype=np.int64)
+        segments = [
+            segment
+            for segment in self.stores.catalog.segments_of(self.collection, [item_id]).get(item_id, [])
+            if segment.kind == space.kind and (at == WHOLE or _overlap(segment.span, at))
+        ]
+        segments = spread(segments, MOST_SEGMENTS)
+        ids = np.array([segment.id for segment in segments], dtype=np.int64)
         found, vectors = self.stores.vectors.fetch(space, ids)
         if len(found) < len(ids):
             raise StoreDamaged(f"the vectors of the item {item_id[:12]} are gone", hint=self._how_to_mend())
-        return vectors
+        part.rows = vectors
+        if space.kind == "image" and all(segment.span.unit == "seconds" for segment in segments):
+            part.spans = np.array([(one.span.start, one.span.end) for one in segments], dtype=np.float64)
 
     def check_vectors(self, spaces: Sequence[Space]) -> None:
         """Raises StoreDamaged where there are items and not one vector: that is no empty answer."""
@@ -209,6 +262,10 @@ def _read(blob: Blob) -> tuple[Blob, str]:
     if len(data) > REMEMBERED:
         return blob, ""
     return replace(blob, open=lambda: io.BytesIO(data), size=len(data), path=None), blake3.blake3(data).hexdigest()
+
+
+def _overlap(span: Span, at: Span) -> bool:
+    return span == WHOLE or (span.unit == at.unit and span.start < at.end and span.end > at.start)
 
 
 def _nothing(space: Space) -> NDArray[np.float32]:

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from morelike.errors import QueryError
+from morelike.search.clips import NEAREST, Aligned, Aligning, Clip, clip_of
 from morelike.search.clock import Clock
-from morelike.search.embed import Embedder, Embedding, texts_of
+from morelike.search.embed import Embedder, Embedding, texts_of, units
 from morelike.types import Ids, ItemState, Metadata, Query, Scores, Space, Span, Vectors, Within
 
 __all__ = ["Asked", "Detail", "Ranked", "hybrid", "keyword", "similar"]
@@ -33,6 +34,8 @@ class Asked:
     vectors: dict[int, Vectors] = field(default_factory=dict)
     near: dict[tuple[int, int], tuple[Ids, Scores]] = field(default_factory=dict)
     """By space and how many were asked for: the (m, n) nearest segments, where they are known already."""
+    aligned: dict[int, list[Aligned]] = field(default_factory=dict)
+    """By space: the items in which a clip was looked for, best first."""
 
     def embedding(self, space: Space) -> Embedding:
         """The examples, decoded; at the encoder or not yet."""
@@ -45,6 +48,11 @@ class Asked:
         if space.id not in self.vectors:
             self.vectors[space.id] = self.embedding(space).vectors()
         return self.vectors[space.id]
+
+    def clip(self, space: Space) -> Clip | None:
+        """The example, where it is a course of frames in time; waits for the encoder."""
+        vectors = self.query_vectors(space)
+        return clip_of(self.embedding(space).spans(), vectors) if space.kind == "image" else None
 
     def nearest(self, space: Space, n: int) -> tuple[Ids, Scores]:
         """(m, n) ids and scores, as a vector store gives them."""
@@ -82,13 +90,15 @@ class Ranked:
 
 
 def similar(asked: Asked, n: int) -> list[Ranked]:
-    """Nearest neighbours in every active space that the examples speak to."""
+    """Nearest neighbours in every active space that the examples speak to. A clip is more than its frames: items are
+    ranked by the stretch in which its frames follow one another.
+    """
     spaces = asked.dense_spaces()
     wordless = all("text" not in space.card.kinds for space in spaces)
     if wordless and any(example.form == "text" for example in asked.query.examples):
         raise QueryError(_why_nothing(asked), hint=_what_instead(asked))
     spoken_to = [space for space in spaces if len(asked.query_vectors(space))]
-    answers = [_best_of(space, *asked.nearest(space, n), n) for space in spoken_to]
+    answers = [_in_time(asked, space, n) or _best_of(space, *asked.nearest(space, n), n) for space in spoken_to]
     if not answers:
         raise QueryError(_why_nothing(asked), hint=_what_instead(asked))
     return answers
@@ -126,6 +136,45 @@ def _best_of(space: Space, ids: Ids, scores: Scores, n: int) -> Ranked:
     _, first = np.unique(flat_ids[order], return_index=True)
     keep = order[np.sort(first)][:n]  # beyond n, segments may be missing that no query had among its best n
     return Ranked(space, flat_ids[keep], flat_scores[keep], everything)
+
+
+def _in_time(asked: Asked, space: Space, n: int) -> Ranked | None:
+    """What a clip's frames together say; None where the example is no clip, or the items have no time.
+
+    The score is the mean similarity along the clip, times the share of it that is found; so one frame alone counts for
+    as much as one frame is.
+    """
+    clip = asked.clip(space)
+    if clip is None:
+        return None
+    n = max(n, NEAREST)
+    ids, scores = asked.nearest(space, n)
+    if space.id not in asked.aligned:
+        with asked.clock.stage("align"):
+            aligning = Aligning(asked.embedder, space, clip, asked.clock)
+            asked.aligned[space.id] = aligning.found(ids[:, :NEAREST], scores[:, :NEAREST], asked.states)
+    aligned = asked.aligned[space.id]
+    if not aligned:
+        return None
+    rest = _best_of(space, ids, scores, n)
+    worst = aligned[-1].score
+    alone = np.minimum(np.clip(rest.scores, 0.0, 1.0) / len(clip.moments), worst).astype(np.float32)
+    details = {
+        identifier: Detail(unit={**units(space, score), "coverage": 1.0 / len(clip.moments)})
+        for identifier, score in zip(rest.ids.tolist(), rest.scores.tolist(), strict=True)
+    }
+    for one in aligned:
+        unit = {**units(space, one.closest), "coverage": one.match.coverage, "speed": one.match.speed}
+        details[one.segment] = Detail(Span("seconds", *one.match.item), unit, {"aligned": one.explained()})
+    first = np.array([one.segment for one in aligned], dtype=np.int64)
+    others = ~np.isin(rest.ids, first)
+    return Ranked(
+        space,
+        np.concatenate([first, rest.ids[others]]),
+        np.concatenate([np.array([one.score for one in aligned], dtype=np.float32), alone[others]]),
+        rest.all,
+        details,
+    )
 
 
 def _why_nothing(asked: Asked) -> str:

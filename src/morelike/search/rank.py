@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection as Container
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -63,18 +64,29 @@ def _items_of(catalog: Catalog, collection: Collection, answer: Ranked, without:
 
 
 def _fuse(lists: Sequence[list[Candidate]]) -> list[Candidate]:
-    """Reciprocal rank fusion: 1 / (60 + rank), summed over the lists; the unit keeps each list's own score."""
+    """Reciprocal rank fusion: 1 / (60 + rank), summed over the lists; the unit keeps each list's own score.
+
+    Where in the item: what the list says that ranks it best; of those, frames before sounds and words.
+    """
     scores: dict[str, float] = {}
-    seen: dict[str, Candidate] = {}
+    seen: dict[str, tuple[tuple[int, bool], Candidate]] = {}
     fused_units: dict[str, dict[str, float]] = {}
+    whys: dict[str, dict[str, Any]] = {}
     for ranked in lists:
         for rank, candidate in enumerate(ranked, start=1):
             item = candidate.segment.item_id
             scores[item] = scores.get(item, 0.0) + 1.0 / (RRF_K + rank)
-            seen.setdefault(item, candidate)
+            place = rank, candidate.segment.kind != "image"
+            if item not in seen or place < seen[item][0]:
+                seen[item] = place, candidate
             fused_units.setdefault(item, {}).update(candidate.unit)
-    ordered = sorted(scores, key=lambda item: (-scores[item], item))
+            whys.setdefault(item, {}).update(candidate.why)
     return [
-        replace(seen[item], score=float(np.float32(scores[item])), unit={"rrf": scores[item], **fused_units[item]})
-        for item in ordered
+        replace(
+            seen[item][1],
+            score=float(np.float32(scores[item])),
+            unit={"rrf": scores[item], **fused_units[item]},
+            why=whys[item],
+        )
+        for item in sorted(scores, key=lambda item: (-scores[item], item))
     ]

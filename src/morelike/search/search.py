@@ -52,7 +52,8 @@ class Search:
         self._collection = collection
         self._modality = modality
         self._spaces = [space for space in spaces if space.active]
-        self._embedder = Embedder(stores, collection, modality, lane_of)
+        kinds = frozenset(space.kind for space in self._spaces)
+        self._embedder = Embedder(stores, collection, modality, lane_of, kinds)
 
     def answer(self, query: Query, *, rescorer: Rescorer | None = None) -> Answer:
         """One page of hits. Raises QueryError, ItemError on an example that cannot be used, NoSuchItem, StoreError."""
@@ -107,7 +108,7 @@ class Search:
                 embedding.ask()
             alike: defaultdict[tuple[int, str], list[Asked]] = defaultdict(list)
             for asked in group:
-                if len(asked.query_vectors(space)):
+                if len(asked.query_vectors(space)) and asked.clip(space) is None:  # clips ask for more
                     alike[self._first_n(asked), repr(asked.query.filter)].append(asked)
             for (n, _), some in alike.items():
                 self._nearest_together(space, n, some)
@@ -174,7 +175,9 @@ class Search:
     def _first_n(self, asked: Asked, needed: int = 0) -> int:
         """How many segments to ask a space for at first; ``needed`` items, or those of the page and one more."""
         n = (needed or asked.query.offset + asked.query.k + 1) + len(asked.states)
-        if len(asked.spaces) > 1:  # ranks are fused: how deep one looks must not change from page to page
+        if (
+            sum(space.card.form != "sketch" for space in asked.spaces) > 1
+        ):  # ranks are fused: how deep one looks must not change from page to page
             n = max(n, FUSED)
         return n
 

@@ -27,13 +27,14 @@ from morelike.server.metrics import Metrics
 from morelike.server.options import ServerOptions
 from morelike.server.pages.routing import error_page
 from morelike.server.previews import PreviewCache
-from morelike.server.routes import collections, health, items, jobs, login, parts, search, upkeep
+from morelike.server.routes import collections, health, items, jobs, login, moments, parts, search, upkeep
 from morelike.server.security import Doorman, Guard, wants_page
 
 __all__ = ["create_app"]
 
 STATIC = Path(__file__).parent / "static"
-ROUTES = (search, items, collections, jobs, upkeep, parts, health)  # the busiest first: they are tried in order
+# the busiest first: they are tried in order
+ROUTES = (search, moments, items, collections, jobs, upkeep, parts, health)
 
 
 class _Fresh(StaticFiles):

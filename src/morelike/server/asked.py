@@ -78,11 +78,17 @@ class Asked(BaseModel):
 
 
 class At(Asked):
-    """A span of the example: seconds, a page, characters … as its unit says."""
+    """A span of the example: seconds of a sound or a film; a page, characters … as its unit says."""
 
-    unit: Literal["whole", "seconds", "page", "characters", "bases", "view"] = "whole"
+    unit: Literal["whole", "seconds", "page", "characters", "bases", "view"] = "seconds"
     start: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     end: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+
+    @model_validator(mode="after")
+    def _forwards(self) -> At:
+        if self.unit == "seconds" and self.start >= self.end:
+            raise ValueError('a part ends after it begins: {"start": 3, "end": 8.5} are seconds')
+        return self
 
 
 class _Part(Asked):
@@ -95,7 +101,7 @@ class _SeenPart(_Part):
     crop: Crop | None = Field(
         None, description="Left, top, right, bottom: the box of the picture that counts, as fractions."
     )
-    at: At | None = None
+    at: At | None = Field(None, description="The part of it that counts, in seconds.")
 
 
 class ItemPart(_SeenPart):
@@ -230,9 +236,16 @@ class NewCollection(Asked):
     )
     modality: Name = Field("image", description="What it holds.")
     encoder: Annotated[str, StringConstraints(min_length=1, max_length=200)] = Field(
-        "auto", description="A name that `GET /encoders` lists, or `auto`: the best one that can be had."
+        "auto",
+        description="A name that `GET /encoders` lists, several between commas where the modality has several kinds "
+        "(a film's frames and its sound), or `auto`: the best that can be had.",
     )
-    options: dict[str, JsonValue] = Field(default_factory=dict, description="What the modality's splitting takes.")
+    options: dict[str, JsonValue] = Field(
+        default_factory=dict,
+        description="How items are cut, fixed from then on, in seconds: `window` and `hop` of sound; `every` of a "
+        "film's frames, which are those of its shots without it.",
+        examples=[{"window": 2, "hop": 1}],
+    )
 
 
 class AddRequest(Asked):

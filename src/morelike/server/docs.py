@@ -217,8 +217,12 @@ _PAGE: Final = """\
 <link rel="icon" href="/static/mark.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/static/vendor/swagger-ui/swagger-ui.css">
 <link rel="stylesheet" href="/static/docs.css">
+<script src="/static/theme.js"></script>
+<script src="/static/docs-theme.js"></script>
 </head>
 <body>
+<header class="bar"><a href="/"><img src="/static/mark.svg" width="24" height="24" alt="">morelike</a>
+<span>the HTTP API</span></header>
 <main id="api"><noscript>The same as JSON: <a href="/openapi.json">/openapi.json</a></noscript></main>
 <script src="/static/vendor/swagger-ui/swagger-ui-bundle.js"></script>
 <script src="/static/docs.js"></script>

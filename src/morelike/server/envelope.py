@@ -29,7 +29,7 @@ SECURITY_HEADERS: Final = {
     "referrer-policy": "no-referrer",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
-    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+    "permissions-policy": "camera=(), geolocation=(), microphone=(self)",
 }
 _SANE_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _CLOSED: Final = 499  # the client had gone before there was an answer; nginx calls it so

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
 from typing import Final, ParamSpec, TypeVar
 
 from starlette.exceptions import HTTPException
@@ -16,8 +17,12 @@ from morelike.server.errors import problem, response_of
 __all__ = ["BodyLimit", "Gate"]
 
 LARGEST_JSON: Final = 1024**2
+LARGEST_LOGIN: Final = 16 * 1024
+"""Bytes of a form that anybody may send."""
 BODY_SECONDS: Final = 30.0
-"""The longest silence inside a body."""
+"""The longest silence inside a body, and what all of one may take beside its bytes."""
+LEAST_RATE: Final = 4096
+"""Bytes a second that a body must bring after that: one that drips would hold its connection for days."""
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -74,33 +79,51 @@ class BodyLimit:
             elif name == b"content-type":
                 form = value[:10].lower() == b"multipart/"
         largest = self._largest if form else min(LARGEST_JSON, self._largest)
+        if scope["path"] == "/login":
+            largest, form = min(LARGEST_LOGIN, largest), False
         if announced.isdigit() and int(announced[:20]) > largest:
             document = problem(413, f"the request has {int(announced[:20])} bytes", hint=_hint(largest, form=form))
             request_id = str(scope.get("morelike.request_id", ""))
             # what is left of the body is not read: the connection cannot be used again
             await response_of(document, request_id=request_id, headers={"Connection": "close"})(scope, receive, send)
             return
-        arrived = 0
+        await self._app(scope, _Bounded(receive, largest, _hint(largest, form=form)), send)
 
-        whole = False
 
-        async def counted() -> Message:
-            nonlocal arrived, whole
-            if whole:  # what comes now is only that the client has gone
-                return await receive()
-            try:
-                async with asyncio.timeout(BODY_SECONDS):
-                    message = await receive()
-            except TimeoutError:
-                sentence = f"nothing more of the body came within {BODY_SECONDS:g} s"
-                raise HTTPException(408, sentence, headers={"Connection": "close"}) from None
-            whole = not message.get("more_body", False)
-            arrived += len(message.get("body", b""))
-            if arrived > largest:
-                raise HTTPException(413, _hint(largest, form=form), headers={"Connection": "close"})
-            return message
+class _Bounded:
+    """``receive`` of one request, which ends a body that is too large, falls silent or drips."""
 
-        await self._app(scope, counted, send)
+    def __init__(self, receive: Receive, largest: int, hint: str) -> None:
+        self._receive = receive
+        self._largest = largest
+        self._hint = hint
+        self._arrived = 0
+        self._whole = False
+        self._waited = 0.0
+
+    async def __call__(self) -> Message:
+        """Raises HTTPException: 408, 413."""
+        if self._whole:  # what comes now is only that the client has gone
+            return await self._receive()
+        left = BODY_SECONDS + self._arrived / LEAST_RATE - self._waited
+        began = monotonic()
+        try:
+            async with asyncio.timeout(max(0.0, min(BODY_SECONDS, left))):
+                message = await self._receive()
+        except TimeoutError:
+            slow = left < BODY_SECONDS
+            sentence = (
+                f"the body comes in less than {LEAST_RATE} bytes a second"
+                if slow
+                else f"nothing more of the body came within {BODY_SECONDS:g} s"
+            )
+            raise HTTPException(408, sentence, headers={"Connection": "close"}) from None
+        self._waited += monotonic() - began  # for the client alone: what we do meanwhile is not its fault
+        self._whole = not message.get("more_body", False)
+        self._arrived += len(message.get("body", b""))
+        if self._arrived > self._largest:
+            raise HTTPException(413, self._hint, headers={"Connection": "close"})
+        return message
 
 
 def _hint(largest: int, *, form: bool) -> str:

@@ -1,4 +1,4 @@
-"""Small pictures, kept on disk under the digest of what they show. They can always be made again."""
+"""Small pictures and waveforms, kept on disk under the digest of what they show. They can always be made again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,13 @@ SIDES: Final = (64, 128, 256, 320, 512, 1024)
 """Pixels a side. Few of them, so that one picture is kept a few times at most."""
 _ROOM: Final = 0.9
 _RECENT: Final = 3600.0
-_TYPES: Final = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp", "image/gif": "gif"}
+_TYPES: Final = {
+    "image/jpeg": "jpg",
+    "image/png": "png",
+    "image/webp": "webp",
+    "image/gif": "gif",
+    "application/json": "json",  # a waveform's peaks
+}
 _ENDINGS: Final = {ending: media_type for media_type, ending in _TYPES.items()}
 
 

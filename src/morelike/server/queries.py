@@ -32,7 +32,7 @@ def query_of(asked: QueryIn, files: Sequence[Blob], urls: UrlBlobs) -> Query:
         raise QueryError(f"the request has {len(files)} example files", hint=f"at most {MOST_PARTS}")
     parts: list[Part] = list(asked.examples)
     if not parts:
-        parts = [FilePart(file=number, weight=1.0, crop=None) for number in range(len(files))]
+        parts = [FilePart(file=number, weight=1.0, crop=None, at=None) for number in range(len(files))]
     if not parts:
         raise QueryError(
             "a query needs an example", hint="an item, a url, a text, or an `example` file in a multipart body"

@@ -48,6 +48,7 @@ _ANSWER: Final = {
             "percentile": 99.8,
             "unit": {"cosine": 0.914},
             "span": {"unit": "whole", "start": 0.0, "end": 0.0},
+            "kind": "image",
             "metadata": {"width": 1600, "height": 1200, "tags": ["holiday"]},
         }
     ],
@@ -104,11 +105,13 @@ SAMPLES: Final[Mapping[str, Any]] = {
     "queries": {
         "by_item": {"examples": [{"item": _ID[:12]}], "k": 20, "filter": "width >= 1000 and tag = 'holiday'"},
         "by_address": {"examples": [{"url": "https://example.org/cat.jpg", "crop": [0.1, 0.0, 0.9, 1.0]}]},
+        "a_part_in_time": {"examples": [{"item": _ID[:12], "at": {"start": 3, "end": 8.5}}]},
         "more_and_less": {
             "examples": [{"item": _ID[:12]}, {"text": "snow", "weight": 0.5}, {"text": "people", "weight": -0.5}]
         },
         "several_queries": {"queries": [{"examples": [{"item": _ID[:12]}]}, {"examples": [{"text": "a red car"}]}]},
     },
+    "peaks": {"peaks": [0.02, 0.4, 0.93, 0.31], "start": 0.0, "end": 14.5},
     "rejected": {
         "rejected": [
             {
@@ -123,6 +126,13 @@ SAMPLES: Final[Mapping[str, Any]] = {
         "more": False,
     },
     "removed": {"removed": 1, "items": [_ID]},
+    "segments": {
+        "segments": [
+            {"kind": "image", "span": {"unit": "seconds", "start": 0.0, "end": 4.2}},
+            {"kind": "audio", "span": {"unit": "seconds", "start": 0.0, "end": 10.0}},
+        ],
+        "more": True,
+    },
     "several": {"by_item": {"collections": ["photos", "paintings"], "examples": [{"text": "a red car"}]}},
     "storage": {
         "total": 31250432,

@@ -18,9 +18,11 @@ __all__ = [
     "ItemOut",
     "JobList",
     "JobOut",
+    "PeakList",
     "Problem",
     "RejectedList",
     "Removed",
+    "SegmentList",
     "Storage",
     "UploadReport",
 ]
@@ -159,6 +161,28 @@ class SpanOut(BaseModel):
     end: float
 
 
+class SegmentOut(BaseModel):
+    """A part that searches answer with."""
+
+    kind: str = Field(description="What it is compared by: `image`, `audio` …", examples=["audio"])
+    span: SpanOut
+
+
+class SegmentList(BaseModel):
+    """A page of them, in the item's order."""
+
+    segments: list[SegmentOut]
+    more: bool
+
+
+class PeakList(BaseModel):
+    """A waveform."""
+
+    peaks: list[float] = Field(description="The loudest sample of each piece, 0 to 1.")
+    start: float = Field(description="Seconds: where the first piece begins.")
+    end: float | None = Field(description="Where the last one ends; null where the length is not known.")
+
+
 class HitOut(BaseModel):
     """An item and how close it is."""
 
@@ -169,7 +193,8 @@ class HitOut(BaseModel):
         description="0 to 100: the share of the collection's random pairs that are less alike; null: not calibrated."
     )
     unit: dict[str, float] = Field(description="The score in the field's own measure.")
-    span: SpanOut
+    span: SpanOut = Field(description="Which part of the item it is: seconds of a sound or a film.")
+    kind: str = Field("", description="What was compared: `image`, `audio` …")
     metadata: dict[str, Any]
     why: dict[str, Any] = Field(default_factory=dict)
 

@@ -1,4 +1,4 @@
-"""Tiny ONNX files for tests, written without the `onnx` package: an image tower, and a text tower in the same space.
+"""Tiny ONNX files for tests, written without the `onnx` package: towers for images, sounds and texts.
 
 Field numbers are those of onnx.proto3.
 """
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["image_tower", "image_weights", "text_tower"]
+__all__ = ["image_tower", "image_weights", "mel_tower", "mel_weights", "text_tower", "waveform_tower"]
 
 _FLOAT, _INT64 = 1, 7
 _TYPES = {np.dtype(np.float32): _FLOAT, np.dtype(np.int64): _INT64}
@@ -43,16 +43,48 @@ def image_tower(dim: int, *, seed: int = 0, side: int | None = None) -> bytes:
     )
 
 
-def text_tower(table: NDArray[np.float32]) -> bytes:
-    """(n, tokens) int64 → ``embedding`` (n, dim): the mean of the tokens' rows of ``table`` (vocabulary, dim)."""
+def mel_weights(mels: int, dim: int, seed: int = 0) -> NDArray[np.float32]:
+    """(mels, dim): what ``mel_tower`` multiplies the mean frame with."""
+    return np.random.default_rng(seed).standard_normal((mels, dim)).astype(np.float32)
+
+
+def mel_tower(
+    dim: int, *, mels: int, frames: int, seed: int = 0, name: str = "mel", output: str = "embedding"
+) -> bytes:
+    """``name`` (n, 1, frames, mels) → ``output`` (n, dim): the mean frame times ``mel_weights``."""
     nodes = [
-        _node("Gather", ["table", "ids"], ["rows"]),
-        _node("ReduceMean", ["rows"], ["embedding"], axes=[1], keepdims=0),
+        _node("ReduceMean", [name], ["mean"], axes=[1, 2], keepdims=0),
+        _node("MatMul", ["mean", "weights"], [output]),
     ]
     return _model(
         nodes,
-        [_value("ids", _INT64, ["n", "tokens"])],
-        [_value("embedding", _FLOAT, ["n", int(table.shape[1])])],
+        [_value(name, _FLOAT, ["n", 1, frames, mels])],
+        [_value(output, _FLOAT, ["n", dim])],
+        [_tensor("weights", mel_weights(mels, dim, seed))],
+    )
+
+
+def waveform_tower() -> bytes:
+    """``waveform`` (n, samples) → ``embedding`` (n, 2): the mean sample and the mean of the samples' sizes."""
+    nodes = [
+        _node("ReduceMean", ["waveform"], ["mean"], axes=[1], keepdims=1),
+        _node("Abs", ["waveform"], ["sizes"]),
+        _node("ReduceMean", ["sizes"], ["size"], axes=[1], keepdims=1),
+        _node("Concat", ["mean", "size"], ["embedding"], axis=1),
+    ]
+    return _model(nodes, [_value("waveform", _FLOAT, ["n", "samples"])], [_value("embedding", _FLOAT, ["n", 2])], [])
+
+
+def text_tower(table: NDArray[np.float32], *, name: str = "ids", output: str = "embedding") -> bytes:
+    """``name`` (n, tokens) int64 → ``output`` (n, dim): the mean of the tokens' rows of ``table`` (vocabulary, dim)."""
+    nodes = [
+        _node("Gather", ["table", name], ["rows"]),
+        _node("ReduceMean", ["rows"], [output], axes=[1], keepdims=0),
+    ]
+    return _model(
+        nodes,
+        [_value(name, _INT64, ["n", "tokens"])],
+        [_value(output, _FLOAT, ["n", int(table.shape[1])])],
         [_tensor("table", table.astype(np.float32))],
     )
 

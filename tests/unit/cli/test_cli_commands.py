@@ -176,7 +176,7 @@ def test_search_shape(filled, pictures: Path) -> None:
     assert set(answer) == {"hits", "more", "nothing_similar"}
     assert answer["more"] is True
     assert len(answer["hits"]) == 2
-    assert set(answer["hits"][0]) == {"item", "source", "score", "percentile", "unit", "span", "metadata"}
+    assert set(answer["hits"][0]) == {"item", "source", "score", "percentile", "unit", "kind", "span", "metadata"}
     assert answer["hits"][0]["source"].endswith("a/1.png")
     assert answer["hits"][0]["score"] == pytest.approx(1, abs=1e-4)
     assert answer["hits"][0]["score"] >= answer["hits"][1]["score"]
@@ -425,7 +425,7 @@ def test_eval(filled) -> None:
     """``eval`` measures by parent folder and gives intervals."""
     answer = filled("eval", "photos", "--labels", "parent-folder", "--json").json
 
-    assert set(answer) == {"p_at_1", "p_at_5", "map", "queries", "labels", "intervals"}
+    assert set(answer) == {"p_at_1", "p_at_5", "map", "queries", "labels", "folds", "intervals"}
     assert (answer["queries"], answer["labels"]) == (6, 2)
     assert all(0 <= answer[name] <= 1 for name in ("p_at_1", "p_at_5", "map"))
     assert "mAP" in filled("eval", "photos").out

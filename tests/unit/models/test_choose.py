@@ -78,6 +78,34 @@ def test_the_first_kind_that_has_a_card_counts(settings: Settings) -> None:
     assert choose.auto(("no-such-kind", "image"), settings).card.name == "classic"
 
 
+def test_sounds_are_heard_by_the_best_card_that_is_here(settings: Settings, tmp_path: Path) -> None:
+    """For sounds too the best ranked card here wins; the better one that the hub has is told with its size."""
+    settings = with_files(settings, tmp_path, "yamnet", "speech-embedding")
+    choice = choose.auto(("audio",), settings, hub_answers=never)
+    assert choice.card.name == "yamnet"
+    assert "models pull clap-htsat` (621 MB)" in choice.better
+
+
+def test_nothing_large_is_fetched_unasked(settings: Settings) -> None:
+    """With nothing here, sounds get `classic-audio`, network or not: what the hub has for them is large."""
+    choice = choose.auto(("audio",), settings.model_copy(update={"offline": False}), hub_answers=never)
+    assert choice.card.name == "classic-audio"
+    assert not choice.pull
+    assert "unasked" in choice.why
+
+
+def test_what_only_a_person_can_want_is_not_chosen(settings: Settings, tmp_path: Path) -> None:
+    """`speech-embedding` hears words, not sounds: it is used where it is named."""
+    settings = with_files(settings, tmp_path, "speech-embedding")
+    assert choose.auto(("audio",), settings, hub_answers=never).card.name == "classic-audio"
+
+
+def test_recordings_need_no_weights(settings: Settings) -> None:
+    """The fingerprint is the best there is: no better one is advised, no missing weights are lamented."""
+    choice = choose.auto(("recording",), settings, hub_answers=never)
+    assert (choice.card.name, choice.why, choice.better) == ("landmarks", "landmarks, which needs no weights", "")
+
+
 def test_a_kind_without_cards_is_said(settings: Settings) -> None:
     """Where no card takes the kind, the sentence names it."""
     with pytest.raises(UnknownName, match="no-such-kind"):

@@ -20,6 +20,7 @@ def read(query: str) -> Board:
         Board(),
         Board(parts=(Part("item", "abcdef012345"),)),
         Board(parts=(Part("upload", "t0ken_-x", -0.5, (0.1, 0.2, 0.5, 1.0)), Part("item", "abcdef")), offset=30),
+        Board(parts=(Part("item", "abcdef", at=(12.0, 14.5)), Part("upload", "t0ken_-x")), mode="recording"),
         Board(text="a cup of tea & more", filter="width >= 1000 and tag = 'a+b'", threshold=-0.25),
     ],
 )
@@ -39,6 +40,14 @@ def test_weights_and_crops_stand_by_position() -> None:
 
     assert [part.weight for part in board.parts] == [1, -2, 1]
     assert [part.crop for part in board.parts] == [None, (0, 0, 0.5, 0.5), None]
+
+
+def test_parts_in_time_stand_by_position() -> None:
+    """An example's range is the one at its place, as seconds or as a clock shows it."""
+    board = read("part=item:aaaaaa&at=&part=item:bbbbbb&at=1:02-1:10.5&part=item:cccccc")
+
+    assert [part.at for part in board.parts] == [None, (62, 70.5), None]
+    assert board.parts[1].at_words == "1:02.0–1:10.5"
 
 
 def test_an_example_is_there_once() -> None:
@@ -64,6 +73,8 @@ def test_an_example_is_there_once() -> None:
         "part=item:abcdef&crop=0.5,0,0.5,1",
         "part=item:abcdef&crop=0,0,2,1",
         "part=item:abcdef&crop=a,b,c,d",
+        "part=item:abcdef&at=8-3",
+        "part=item:abcdef&at=x",
         "threshold=inf",
         "offset=-1",
         "offset=99999999",

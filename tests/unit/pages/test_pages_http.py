@@ -49,7 +49,8 @@ def hits(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/c/photos", "/c/photos/items", "/c/photos/add", "/c/photos/rejected", "/jobs", "/login"]
+    "path",
+    ["/", "/c/photos", "/c/photos/items", "/c/photos/add", "/c/photos/rejected", "/c/photos/upkeep", "/jobs", "/login"],
 )
 def test_every_page_is_html_without_anything_inline(client: TestClient, path: str) -> None:
     """A page has a title and one main heading, and nothing that the policy would refuse."""
@@ -211,6 +212,46 @@ def test_a_full_queue_is_a_page(client: TestClient, monkeypatch: pytest.MonkeyPa
     assert "morelike_refused_total 1.0" in client.get("/metrics").text
 
 
+def test_upkeep_begins_jobs(client: TestClient, library: Library) -> None:
+    """Each form queues its job, a look for duplicates as a dry run; the page then follows it."""
+    for kind, fields, arguments in (
+        ("calibrate", {}, {}),
+        ("dedup", {"near": "on", "keep": "oldest"}, {"near": True, "keep": "oldest"}),
+        ("dedup", {"keep": "best", "apply": "yes"}, {"near": False, "keep": "best", "apply": True}),
+        ("reembed", {"encoder": "classic"}, {"encoder": "classic"}),
+    ):
+        answer = client.post(f"/c/photos/upkeep/{kind}", data=fields, follow_redirects=False)
+        assert answer.status_code == 303
+        job = library.jobs.get(answer.headers["location"].partition("job=")[2])
+        assert (job.kind, job.collection, dict(job.arguments)) == (kind, "photos", arguments)
+        assert job.id in client.get(answer.headers["location"]).text
+
+
+@pytest.mark.parametrize("path", ["/c/photos/upkeep/nonsense", "/c/photos/upkeep/reembed"])
+def test_upkeep_that_there_is_not(client: TestClient, path: str) -> None:
+    """An unknown kind, or no encoder chosen, is said above the forms, and nothing is queued."""
+    answer = client.post(path, data={})
+
+    assert answer.status_code == 400
+    assert 'role="alert"' in answer.text
+    assert client.app.state.library.jobs.list() == []  # type: ignore[attr-defined]
+
+
+def test_a_new_collection_has_a_card_for_each_kind(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The choices become one list of cards; what is `auto` beside a named one is settled; options are seconds."""
+    made: list[dict[str, object]] = []
+    monkeypatch.setattr(Library, "collection", lambda self, name, **given: made.append(given))
+    client.post("/collections", data={"name": "a", "modality": "image"}, follow_redirects=False)
+    fields = {"name": "b", "modality": "video", "encoder-audio": "classic-audio", "window": "2s", "every": "500 ms"}
+    client.post("/collections", data=fields, follow_redirects=False)
+
+    assert made[0] == {"modality": "image", "encoder": "auto", "options": {}}
+    assert made[1]["options"] == {"window": 2.0, "every": 0.5}
+    chosen = str(made[1]["encoder"]).split(",")
+    assert len(chosen) == 2
+    assert chosen[1] == "classic-audio"
+
+
 def test_nobody_is_sent_elsewhere(client: TestClient) -> None:
     """After logging in, or after a job's button, one stays on this server."""
     for place in ("//evil.example", "https://evil.example", "/\\evil.example"):
@@ -224,7 +265,7 @@ def test_nobody_is_sent_elsewhere(client: TestClient) -> None:
 def test_uploads_are_held_one_at_a_time(client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Eight large examples of one form are not all in memory together: each goes to the bounded stash first."""
     steps: list[str] = []
-    for name in ("_uploaded", "_stashed"):
+    for name in ("uploaded", "stashed"):
         real = getattr(searching, name)
         monkeypatch.setattr(searching, name, lambda *given, name=name, real=real: (steps.append(name), real(*given))[1])
     pictures = sorted((tmp_path / "pictures").glob("[!b]*.jpg"))[:3]
@@ -232,4 +273,4 @@ def test_uploads_are_held_one_at_a_time(client: TestClient, tmp_path: Path, monk
     answer = client.post("/c/photos/ask", files=files, follow_redirects=False)
 
     assert answer.status_code == 303
-    assert steps == ["_uploaded", "_stashed"] * 3
+    assert steps == ["uploaded", "stashed"] * 3

@@ -6,8 +6,10 @@ import asyncio
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -361,6 +363,31 @@ def test_a_body_that_stops_coming_is_given_up(served: Served, monkeypatch: pytes
     answer = raw(served, f"{head}Content-Length: 100\r\n\r\n{{".encode())
 
     assert answer.startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_body_that_drips_is_given_up(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """408 where bytes come, but too few for the time that they take: silence is not the only way to hold on."""
+    monkeypatch.setattr(limits, "BODY_SECONDS", 0.3)
+    head = f"POST {PHOTOS}/search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    began = time.monotonic()
+    with socket.create_connection(("127.0.0.1", served.port), timeout=20) as connection:
+        connection.sendall(f"{head}Content-Length: 1000\r\n\r\n".encode())
+        with suppress(OSError):
+            for _ in range(100):
+                connection.sendall(b" ")
+                time.sleep(0.02)
+        answer = connection.recv(100)
+
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert time.monotonic() - began < 10
+
+
+def test_the_login_form_is_small(served: Served) -> None:
+    """Whoever has no key yet may send a few fields, and no more."""
+    fields = {"key": "x" * 20_000}
+
+    problem_in(served.client.post("/login", data=fields), 413)
+    assert served.client.post("/login", data={"key": "ml_x"}).status_code == 401
 
 
 def test_a_slow_address_holds_no_search(

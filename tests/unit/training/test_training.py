@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from recipe import by_recipe
 
 from morelike.encoders.onnx import OnnxEncoder
 from morelike.errors import ModelError, UnknownName
@@ -22,18 +22,6 @@ from morelike.training.convert import convert  # noqa: E402 - after the skips
 from morelike.training.resnet import ResNet50, ResNet50Gem512  # noqa: E402
 
 NETWORKS = {"resnet50_pool": ResNet50, "resnet50_gem_512": ResNet50Gem512}
-
-
-def by_recipe(name: str, shape: list[int]) -> Any:
-    """A parameter's value by the recipe of the reference files."""
-    n = np.random.default_rng(zlib.crc32(name.encode())).standard_normal(shape)
-    if name.endswith("running_var"):
-        n = 1 + 0.1 * np.abs(n)
-    elif len(shape) <= 1:
-        n = 1 + 0.1 * n if name.endswith("weight") else 0.1 * n
-    else:
-        n = n * np.sqrt(2 / np.prod(shape[1:]))
-    return torch.from_numpy(np.asarray(n, dtype=np.float32))
 
 
 def state_of(network: Any) -> dict[str, Any]:

@@ -9,11 +9,14 @@ from typing import Protocol
 from urllib.parse import urlencode
 
 from morelike.errors import QueryError
+from morelike.server.pages.times import range_of, range_value, span_words
+from morelike.types import Span
 
 __all__ = ["MOST_PARTS", "Board", "Crop", "Form", "Part"]
 
 MOST_PARTS = 16
 HEAVIEST = 10.0
+SIMILAR = "similar"
 LONGEST = 2000
 """Letters that words or a filter may have."""
 
@@ -36,6 +39,8 @@ class Part:
     name: str
     weight: float = 1.0
     crop: Crop | None = None
+    at: tuple[float, float] | None = None
+    """Seconds of a sound or a film."""
 
     @property
     def value(self) -> str:
@@ -45,6 +50,19 @@ class Part:
     @property
     def crop_value(self) -> str:
         return "" if self.crop is None else ",".join(f"{edge:g}" for edge in self.crop)
+
+    @property
+    def at_value(self) -> str:
+        return range_value(self.at)
+
+    @property
+    def span(self) -> Span | None:
+        return None if self.at is None else Span("seconds", *self.at)
+
+    @property
+    def at_words(self) -> str:
+        """``0:03.5–0:08.0``"""
+        return "" if self.span is None else span_words(self.span)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +74,7 @@ class Board:
     filter: str = ""
     threshold: float | None = None
     offset: int = 0
+    mode: str = SIMILAR
 
     @property
     def asks(self) -> bool:
@@ -70,7 +89,10 @@ class Board:
             raise QueryError(f"{len(names)} examples are too many", hint=f"a query takes {MOST_PARTS} at most")
         weights = [str(weight) for weight in form.getlist("weight")]
         crops = [str(crop) for crop in form.getlist("crop")]
-        parts = tuple(_part(name, _at(weights, place), _at(crops, place)) for place, name in enumerate(names))
+        ranges = [str(at) for at in form.getlist("at")]
+        parts = tuple(
+            _part(name, _at(weights, place), _at(crops, place), _at(ranges, place)) for place, name in enumerate(names)
+        )
         threshold = _words(form, "threshold")
         return cls(
             parts=parts,
@@ -78,29 +100,36 @@ class Board:
             filter=_words(form, "filter"),
             threshold=_number(threshold, "threshold") if threshold else None,
             offset=_offset(_words(form, "offset")),
+            mode=_words(form, "mode") or SIMILAR,
         )
 
     def query(self) -> str:
         """The part of an address behind the question mark; "" where nothing is asked."""
         pairs: list[tuple[str, str]] = []
+        # by position: all of them or none
         whole = any(part.crop or part.weight != 1.0 for part in self.parts)
+        timed = any(part.at for part in self.parts)
         for part in self.parts:
             pairs.append(("part", part.value))
-            if whole:  # by position: all of them or none
+            if whole:
                 pairs += [("weight", f"{part.weight:g}"), ("crop", part.crop_value)]
+            if timed:
+                pairs.append(("at", part.at_value))
         if self.text:
             pairs.append(("text", self.text))
         if self.filter:
             pairs.append(("filter", self.filter))
         if self.threshold is not None:
             pairs.append(("threshold", f"{self.threshold:g}"))
+        if self.mode != SIMILAR:
+            pairs.append(("mode", self.mode))
         if self.offset:
             pairs.append(("offset", str(self.offset)))
         return urlencode(pairs)
 
     def only(self, part: Part) -> Board:
         """A new search with one example, within the same filter."""
-        return Board(parts=(part,), filter=self.filter)
+        return Board(parts=(part,), filter=self.filter, mode=self.mode)
 
     def plus(self, part: Part) -> Board:
         """With a further example; one that is there already gets the new weight."""
@@ -136,14 +165,14 @@ def _at(values: Sequence[str], place: int) -> str:
     return values[place] if place < len(values) else ""
 
 
-def _part(value: str, weight: str, crop: str) -> Part:
+def _part(value: str, weight: str, crop: str, at: str) -> Part:
     form, _, name = value.partition(":")
     if form not in {"item", "upload"} or not name or len(name) > 200:
-        raise QueryError(f"{value[:80]!r} is no example", hint="an example is item:ID, or a picture that was uploaded")
+        raise QueryError(f"{value[:80]!r} is no example", hint="an example is item:ID, or a file that was uploaded")
     heavy = _number(weight, "weight") if weight else 1.0
     if abs(heavy) > HEAVIEST:
         raise QueryError(f"the weight {weight} is too large", hint=f"from -{HEAVIEST:g} to {HEAVIEST:g}")
-    return Part(form, name, heavy, _crop(crop) if crop else None)
+    return Part(form, name, heavy, _crop(crop) if crop else None, range_of(at) if at else None)
 
 
 def _crop(text: str) -> Crop:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from fastapi import Request, Response
 from starlette.datastructures import FormData
 
-from morelike.errors import MorelikeError, UsageError
+from morelike.errors import MissingExtra, MorelikeError, UnknownName, UsageError
 from morelike.library import CollectionSummary, Library
 from morelike.models import cards, weights
+from morelike.models.choose import auto
 from morelike.registry import MODALITIES
 from morelike.server.deps import parts_of
 from morelike.server.errors import status_of
 from morelike.server.pages.routing import SentForm, page_router
+from morelike.server.pages.times import duration_of
 from morelike.server.pages.view import collection_path, library_of, redirect, render, spread
-from morelike.types import Item
+from morelike.types import Item, Kind
 
 __all__ = ["router"]
 
@@ -23,6 +27,26 @@ router = page_router()
 
 SHOWN = 5
 """Pictures that stand for a collection."""
+LEGENDS: Mapping[Kind, str] = {
+    "image": "Encoder: what makes two pictures alike",
+    "audio": "Encoder: what makes two sounds alike",
+}
+CUTS = {
+    "window": ("Cut sound into pieces of", "10 s", "audio video"),
+    "hop": ("A piece begins every", "5 s", "audio video"),
+    "every": ("A picture of a film every", "its shots", "video"),
+}
+"""Option to (what it is called, what it is unasked, the modalities that have it)."""
+
+
+@dataclass(frozen=True, slots=True)
+class KindChoice:
+    """The cards of one kind; ``modalities`` between spaces."""
+
+    kind: Kind
+    legend: str
+    modalities: str
+    encoders: Sequence[EncoderChoice]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,24 +69,49 @@ def collections_page(request: Request) -> Response:
 
 @router.post("/collections")
 async def make_collection(request: Request, form: SentForm) -> Response:
-    """Make one, and lead to where pictures are added."""
+    """Make one, and lead to where items are added."""
     return await parts_of(request).writes.run(_make, request, form)
 
 
 def _make(request: Request, form: FormData) -> Response:
     name = _field(form, "name")
     modality = _field(form, "modality") or "image"
-    encoder = _field(form, "encoder") or "auto"
     library = library_of(request)
     try:
         if not name:
             raise UsageError("a collection needs a name", hint="letters, digits, - and _")
-        if name in {summary.name for summary in library.collections()}:
+        if name in library.names():
             raise UsageError(f"there is a collection {name} already", hint="choose another name")
-        library.collection(name, modality=modality, encoder=encoder)
+        encoder = _encoder(library, modality, form)
+        library.collection(name, modality=modality, encoder=encoder, options=_options(form))
     except MorelikeError as error:
-        return _page(request, error, typed=name)
+        return _page(request, error, typed=name, held=modality)
     return redirect(collection_path(name, "add"))
+
+
+def _encoder(library: Library, modality: str, form: FormData) -> str:
+    """One card for each kind of the modality, between commas; ``auto`` where none is named.
+
+    Beside a named one ``auto`` is settled here: the library leaves out a kind that no named card takes.
+    """
+    if plain := _field(form, "encoder"):
+        return plain
+    kinds: tuple[Kind, ...] = MODALITIES.load(modality)(library.settings).kinds
+    chosen = {kind: _field(form, f"encoder-{kind}") or "auto" for kind in kinds if kind in LEGENDS}
+    named = {kind: card for kind, card in chosen.items() if card != "auto"}
+    if not named:
+        return "auto"
+    for kind in chosen:
+        if kind not in named:
+            with suppress(UnknownName):  # no card takes it
+                named[kind] = auto((kind,), library.settings).card.name
+    return ",".join(dict.fromkeys(named[kind] for kind in chosen if kind in named))
+
+
+def _options(form: FormData) -> dict[str, float]:
+    """Seconds. Raises UsageError."""
+    given = {name: _field(form, name) for name in CUTS}
+    return {name: duration_of(text, name) for name, text in given.items() if text}
 
 
 @router.post("/c/{name}/drop")
@@ -78,7 +127,7 @@ def _drop(request: Request, name: str, form: FormData) -> Response:
     return redirect("/")
 
 
-def _page(request: Request, error: MorelikeError | None = None, *, typed: str = "") -> Response:
+def _page(request: Request, error: MorelikeError | None = None, *, typed: str = "", held: str = "image") -> Response:
     library = library_of(request)
     summaries = library.collections()
     return render(
@@ -86,15 +135,41 @@ def _page(request: Request, error: MorelikeError | None = None, *, typed: str = 
         "collections.html",
         status=200 if error is None else status_of(error),
         collections=[(summary, _pictures(library, summary)) for summary in summaries],
-        encoders=_encoders(library),
-        modalities=list(MODALITIES),
+        modalities=(modalities := _modalities(library)),
+        choices=_choices(library, modalities),
+        cuts=[(name, *words) for name, words in CUTS.items()],
         error=error,
         typed=typed,
+        held=held,
     )
 
 
 def _pictures(library: Library, summary: CollectionSummary) -> list[Item]:
     return spread(library.collection(summary.name), SHOWN) if summary.items else []
+
+
+def _modalities(library: Library) -> dict[str, tuple[Kind, ...]]:
+    """Each that can be used here, with its kinds; pictures first."""
+    found: dict[str, tuple[Kind, ...]] = {}
+    for name in sorted(MODALITIES, key=lambda name: (name != "image", name)):
+        with suppress(MissingExtra):
+            found[name] = MODALITIES.load(name)(library.settings).kinds
+    return found
+
+
+def _choices(library: Library, modalities: Mapping[str, tuple[Kind, ...]]) -> list[KindChoice]:
+    """For each kind that a person chooses a card for: the cards, and the modalities that have it."""
+    encoders = _encoders(library)
+    return [
+        KindChoice(
+            kind,
+            legend,
+            " ".join(name for name, kinds in modalities.items() if kind in kinds),
+            [choice for choice in encoders if kind in choice.kinds],
+        )
+        for kind, legend in LEGENDS.items()
+        if any(kind in kinds for kinds in modalities.values())
+    ]
 
 
 def _encoders(library: Library) -> list[EncoderChoice]:

@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
 from fastapi import Request, Response
 from starlette.datastructures import FormData
 
-from morelike.errors import MorelikeError
+from morelike.errors import MorelikeError, QueryError
 from morelike.server.deps import parts_of
 from morelike.server.errors import status_of
 from morelike.server.pages.board import Board
 from morelike.server.pages.routing import SentForm, page_router
-from morelike.server.pages.view import collection_path, item_path, library_of, redirect, render
+from morelike.server.pages.times import range_of
+from morelike.server.pages.view import collection_path, item_path, length_of, library_of, redirect, render
+from morelike.types import Segment, Span
 
 __all__ = ["router"]
 
 router = page_router()
 
 PAGE = 60
+MOMENTS = 60
+"""Pictures of a film's strip at most, or one more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A picture of the strip: what it stands for, the second that it shows, and whether the film stands there."""
+
+    span: Span
+    at: float
+    here: bool
 
 
 @router.get("/c/{name}/items")
@@ -49,7 +66,43 @@ def items_page(request: Request, name: str) -> Response:
 def item_page(request: Request, collection: str, item_id: str) -> Response:
     """The record of one item."""
     opened = library_of(request).collection(collection)
-    return render(request, "item.html", collection=opened, item=opened.item(item_id))
+    item = opened.item(item_id)
+    length = length_of(item.info)
+    marked, standing = _moment(request, length) if length else (None, 0.0)
+    return render(
+        request,
+        "item.html",
+        collection=opened,
+        item=item,
+        length=length,
+        marked=marked,
+        standing=standing,
+        strip=_strip(opened.segments(item.id), standing) if length and opened.modality == "video" else [],
+    )
+
+
+def _moment(request: Request, length: float) -> tuple[tuple[float, float] | None, float]:
+    """(the part that the address names, the second to stand at), both inside; what cannot be read is passed over."""
+    marked: tuple[float, float] | None = None
+    with suppress(QueryError):
+        start, end = range_of(request.query_params.get("at", ""))
+        if start < length:
+            marked = start, min(end, length)
+    standing = marked[0] if marked else 0.0
+    with suppress(ValueError):
+        wanted = float(request.query_params.get("t", ""))
+        if 0 <= wanted <= length:
+            standing = wanted
+    return marked, standing
+
+
+def _strip(segments: Sequence[Segment], standing: float) -> list[Moment]:
+    """Pictures of a film in time: all of them, or so many at equal distances, the one that is stood at among them."""
+    frames = [segment.span for segment in segments if segment.kind == "image" and segment.span.unit == "seconds"]
+    here = next((place for place, span in enumerate(frames) if span.start <= standing < span.end), -1)
+    step = max(1, -(-len(frames) // MOMENTS))
+    places = sorted({*range(0, len(frames), step), *([here] if here >= 0 else [])})
+    return [Moment(frames[place], (frames[place].start + frames[place].end) / 2, place == here) for place in places]
 
 
 @router.post("/i/{collection}/{item_id}/tags")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,17 +15,27 @@ from starlette.datastructures import FormData, UploadFile
 
 from morelike.collection import OpenCollection
 from morelike.errors import MorelikeError, NoSuchItem, QueryError
-from morelike.examples import ITEM_ID, as_blob
+from morelike.examples import ITEM_ID
 from morelike.hits import Hits
-from morelike.registry import MODALITIES
 from morelike.search.filter import parse_filter
 from morelike.server.deps import parts_of
 from morelike.server.errors import status_of
 from morelike.server.pages.board import Board, Fields, Part
 from morelike.server.pages.routing import SentForm, page_router
-from morelike.server.pages.stash import LARGEST, Example, Stash
-from morelike.server.pages.view import collection_path, library_of, name_of, redirect, render, spread
-from morelike.types import WHOLE, Blob, Hit, Query
+from morelike.server.pages.uploads import fetched, stash_of, stashed, uploaded
+from morelike.server.pages.view import (
+    collection_path,
+    length_of,
+    library_of,
+    name_of,
+    peaks_path,
+    redirect,
+    render,
+    sounds,
+    spread,
+)
+from morelike.server.routes.moments import peaks_shape
+from morelike.types import WHOLE, Hit, Query
 from morelike.types import Example as QueryExample
 
 __all__ = ["router"]
@@ -32,8 +43,8 @@ __all__ = ["router"]
 router = page_router()
 
 PAGE = 30
-PREVIEW_SIDE = 640
 MOST_UPLOADS = 8
+KEPT = {"Cache-Control": "private, max-age=3600"}
 URL = re.compile(r"https?://", re.IGNORECASE)
 
 
@@ -81,7 +92,7 @@ def _results_fragment(request: Request, name: str) -> Response:
 
 @router.post("/c/{name}/ask")
 async def ask(request: Request, name: str, form: SentForm) -> Response:
-    """Take an uploaded picture, an address, an item's id or words, and lead to the search's own address.
+    """Take an uploaded file, an address, an item's id or words, and lead to the search's own address.
 
     ``keep`` is the search that this is added to, with ``weight``; without it a new one begins.
     """
@@ -102,22 +113,23 @@ def _ask(request: Request, name: str, form: FormData) -> Response:
 
 
 @router.get("/q/{token}")
-def uploaded(request: Request, token: str) -> Response:
+def uploaded_picture(request: Request, token: str) -> Response:
     """What an uploaded example looks like: a rendering of ours, never the bytes that were sent."""
     try:
         preview = stash_of(request).get(token).preview
     except QueryError:
         return Response(status_code=404)
-    return Response(preview.data, media_type=preview.media_type, headers={"Cache-Control": "private, max-age=3600"})
+    return Response(preview.data, media_type=preview.media_type, headers=KEPT)
 
 
-def stash_of(request: Request) -> Stash:
-    """The application's own, made when it is first needed."""
-    state = request.app.state
-    if not hasattr(state, "stash"):
-        state.stash = Stash()
-    stash: Stash = state.stash
-    return stash
+@router.get("/q/{token}/peaks")
+def uploaded_peaks(request: Request, token: str) -> Response:
+    """The waveform of an uploaded sound, as the API gives that of an item."""
+    try:
+        kept = stash_of(request).get(token)
+    except QueryError:
+        return Response(status_code=404)
+    return Response(peaks_shape(kept.peaks, WHOLE, kept.length), media_type="application/json", headers=KEPT)
 
 
 def _page(request: Request, opened: OpenCollection, board: Board, error: MorelikeError | None = None) -> Response:
@@ -142,6 +154,8 @@ def _page(request: Request, opened: OpenCollection, board: Board, error: Morelik
         begin=begin,
         error=error,
         takes_words=_takes_words(opened),
+        modes=_modes(opened),
+        takes_sound=any(space.active and space.kind == "audio" for space in opened.spaces),
     )
     if request.headers.get("hx-request"):  # a form's empty fields do not belong into the address
         page.headers["HX-Push-Url"] = collection_path(opened.name, query=board.query())
@@ -155,6 +169,7 @@ def _results(request: Request, opened: OpenCollection, board: Board) -> Results:
         examples.append(QueryExample("text", board.text))
     query = Query(
         tuple(examples),
+        mode=board.mode,
         k=PAGE,
         offset=board.offset,
         filter=parse_filter(board.filter) if board.filter else None,
@@ -177,35 +192,61 @@ def _scale(opened: OpenCollection, hits: Hits, board: Board) -> tuple[float, flo
     scores = [hit.score for hit in hits.hits] + ([board.threshold] if board.threshold is not None else [])
     metrics = {space.card.metric for space in opened.spaces if space.active}
     low, high = min(scores, default=0.0), max(scores, default=1.0)
-    if metrics <= {"cosine", "tanimoto", "containment"} and len(metrics) == 1:
+    fused = any("rrf" in hit.unit for hit in hits.hits)
+    if not fused and metrics <= {"cosine", "tanimoto", "containment"}:
         return (0.0 if low >= 0 else -1.0), 1.0
+    # outwards: a browser sends no form whose slider stands a rounding error below its own beginning
+    low, high = math.floor(low * 1000) / 1000, math.ceil(high * 1000) / 1000
     return low, high if high > low else low + 1.0
 
 
 def _example(request: Request, part: Part) -> QueryExample:
     if part.form == "upload":
-        return QueryExample("blob", stash_of(request).get(part.name).blob, part.weight, part.crop)
-    return QueryExample("item", part.name, part.weight, part.crop)
+        return QueryExample("blob", stash_of(request).get(part.name).blob, part.weight, part.crop, part.span)
+    return QueryExample("item", part.name, part.weight, part.crop, part.span)
 
 
 def _shown(request: Request, opened: OpenCollection, part: Part) -> dict[str, Any]:
-    """What the board shows of an example, also of one that is gone."""
+    """What the board shows of an example, also of one that is gone. ``length``: seconds, of what has time."""
     shown: dict[str, Any] = {"part": part, "item": None, "name": "gone", "preview": "", "size": (4, 3)}
+    shown |= {"length": 0.0, "peaks": "", "sound": False}
     try:
         if part.form == "upload":
             kept = stash_of(request).get(part.name)
-            size = (kept.preview.width, kept.preview.height)
-            return {**shown, "name": kept.blob.name or "your picture", "preview": f"/q/{part.name}", "size": size}
+            return {
+                **shown,
+                "name": kept.blob.name or "your file",
+                "preview": f"/q/{part.name}",
+                "size": (kept.preview.width, kept.preview.height),
+                "length": kept.length,
+                "peaks": f"/q/{part.name}/peaks" if kept.peaks else "",
+                "sound": bool(kept.peaks) and opened.modality == "audio",
+            }
         item = opened.item(part.name)
     except MorelikeError:
         return shown
     uri = item.sources[0].uri if item.sources else item.id
-    return {**shown, "name": name_of(uri), "item": item, "size": (item.info.get("width"), item.info.get("height"))}
+    return {
+        **shown,
+        "name": name_of(uri),
+        "item": item,
+        "size": (item.info.get("width"), item.info.get("height")),
+        "length": length_of(item.info),
+        "peaks": peaks_path(opened.name, item.id) if sounds(opened.modality, item.info) else "",
+        "sound": opened.modality == "audio",
+    }
 
 
 def _takes_words(opened: OpenCollection) -> bool:
     cards = [space.card for space in opened.spaces if space.active]
     return any("text" in card.kinds or card.form == "terms" for card in cards)
+
+
+def _modes(opened: OpenCollection) -> list[tuple[str, str]]:
+    """(mode, what it is called), where there is a choice."""
+    if not any(space.active and space.kind == "recording" for space in opened.spaces):
+        return []
+    return [("similar", "What sounds alike"), ("recording", "The same recording")]
 
 
 def _asked(request: Request, opened: OpenCollection, form: FormData, kept: Board) -> Board:
@@ -215,20 +256,20 @@ def _asked(request: Request, opened: OpenCollection, form: FormData, kept: Board
     words = words.strip() if isinstance(words, str) else ""
     board = kept
     for file in files:  # one at a time: together they may be larger than the memory that is kept for them
-        board = board.plus(Part("upload", _stashed(request, opened, _uploaded(file)), weight))
+        board = board.plus(Part("upload", stashed(request, opened, uploaded(file)), weight))
     if files:
         return board
     if URL.match(words):
-        return board.plus(Part("upload", _stashed(request, opened, _fetched(request, words)), weight))
+        return board.plus(Part("upload", stashed(request, opened, fetched(request, words)), weight))
     if not words:
-        raise QueryError("there is nothing to search for", hint="drop a picture, choose a file, or type something")
+        raise QueryError("there is nothing to search for", hint="drop a file, choose one, or type something")
     item = _item(opened, words)
     if item:
         return board.plus(Part("item", item, weight))
     if not _takes_words(opened):
         raise QueryError(
             f"{words[:80]!r} is no address and no item of {opened.name}, and its encoder does not understand words",
-            hint="drop a picture, or make a collection with an encoder that takes text",
+            hint="drop a file, or make a collection with an encoder that takes text",
         )
     return replace(board, text=words, threshold=None, offset=0)
 
@@ -241,28 +282,3 @@ def _item(opened: OpenCollection, words: str) -> str:
         return opened.item(words).id
     except NoSuchItem:
         return ""
-
-
-def _uploaded(file: UploadFile) -> Blob:
-    return _bounded(file.file.read(LARGEST + 1), name_of((file.filename or "").replace("\\", "/")))
-
-
-def _fetched(request: Request, url: str) -> Blob:
-    """Through the guard against private addresses, once; the search keeps what came."""
-    blob = as_blob(url, library_of(request).settings)
-    return _bounded(blob.read(LARGEST + 1), blob.name)
-
-
-def _bounded(data: bytes, name: str) -> Blob:
-    if len(data) > LARGEST:
-        raise QueryError(f"{name} is larger than {LARGEST // 1024**2} MB", hint="search with a smaller copy of it")
-    if not data:
-        raise QueryError(f"{name} is empty", hint="choose another file")
-    return Blob.from_bytes(data, name)
-
-
-def _stashed(request: Request, opened: OpenCollection, blob: Blob) -> str:
-    """Raises DecodeError or UnknownMedia where it is no picture, before anything is kept."""
-    library = library_of(request)
-    preview = MODALITIES.load(opened.modality)(library.settings).preview(blob, WHOLE, PREVIEW_SIDE)
-    return stash_of(request).put(Example(blob, preview, blob.size or 0))

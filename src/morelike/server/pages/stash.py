@@ -1,4 +1,4 @@
-"""Pictures that somebody asks with, kept in memory for a while, so that a search has an address."""
+"""Files that somebody asks with, kept in memory for a while, so that a search has an address."""
 
 from __future__ import annotations
 
@@ -23,17 +23,19 @@ KEPT_SECONDS = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A picture to search with, and what to show of it."""
+    """A file to search with, and what to show of it: ``length`` in seconds and ``peaks`` of what has time."""
 
     blob: Blob
     preview: Preview
     size: int
+    length: float = 0.0
+    peaks: tuple[float, ...] = ()
 
 
 class Stash:
     """Bounded by count, bytes and age; the one that was used longest ago goes first. Safe in threads.
 
-    A token is 128 random bits: only who uploaded the picture has its address.
+    A token is 128 random bits: only who uploaded the file has its address.
     """
 
     def __init__(
@@ -68,7 +70,7 @@ class Stash:
             found = self._kept.get(token)
             if found is None:
                 raise QueryError(
-                    "the picture of this search is not kept any more",
+                    "the example of this search is not kept any more",
                     hint="drop it once more, or choose it again",
                 )
             self._kept[token] = (self._clock(), found[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
@@ -18,14 +19,39 @@ from morelike.access import allows
 from morelike.collection import OpenCollection
 from morelike.library import Library
 from morelike.records import Role
+from morelike.registry import MODALITIES
 from morelike.server.pages.board import Part
-from morelike.types import Item
+from morelike.server.pages.outcomes import outcome_of, spare_of
+from morelike.server.pages.times import clock, plain, range_value, span_words
+from morelike.types import WHOLE, Hit, Item, Span
 
-__all__ = ["collection_path", "item_path", "library_of", "name_of", "preview_path", "redirect", "render", "spread"]
+__all__ = [
+    "collection_path",
+    "item_path",
+    "length_of",
+    "library_of",
+    "name_of",
+    "peaks_path",
+    "preview_path",
+    "redirect",
+    "render",
+    "sounds",
+    "spread",
+]
 
 TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
 UNITS = ("kB", "MB", "GB", "TB")
 SPREAD = 6
+NOUNS = {"audio": "sound", "image": "picture", "video": "film"}
+PICTURES = "image/*,.heic,.heif,.avif,.tif,.tiff"
+SOUNDS = "audio/*,.flac,.opus,.aif,.aiff,.m4a,.mka,.wma,.caf,.webm"
+FILMS = "video/*,.mkv,.avi,.mov,.ogv,.flv"
+TAKEN = {
+    "audio": ("a sound", SOUNDS),
+    "image": ("a picture", PICTURES),
+    "video": ("a film, a picture or a sound", f"{FILMS},{PICTURES},{SOUNDS}"),
+}
+"""What may be asked with: in words, and for a file dialogue."""
 WEIGHTS = (2.0, 1.0, 0.5, -0.5, -1.0, -2.0)
 TALLIED = (("same", "there already"), ("rejected", "rejected"))
 
@@ -72,8 +98,48 @@ def _api_path(collection: str, item: str) -> str:
     return f"/api/v1/collections/{quote(collection, safe='')}/items/{quote(item, safe='')}"
 
 
-def preview_path(collection: str, item: str, side: int = 320) -> str:
-    return f"{_api_path(collection, item)}/preview?side={side}"
+def preview_path(collection: str, item: str, side: int = 320, span: Span = WHOLE) -> str:
+    """Of the whole item, or of a part of it."""
+    path = f"{_api_path(collection, item)}/preview?side={side}"
+    return path if span.unit != "seconds" else f"{path}&start={plain(span.start)}&end={plain(span.end)}"
+
+
+def peaks_path(collection: str, item: str) -> str:
+    return f"{_api_path(collection, item)}/peaks"
+
+
+def moment_path(collection: str, item: str, span: Span, at: float | None = None) -> str:
+    """The item's page, opened at a part of it; ``at``: the second to stand at, its beginning where none is named."""
+    if span.unit != "seconds":
+        return item_path(collection, item)
+    standing = "" if at is None else f"&t={plain(at)}"
+    return f"{item_path(collection, item)}?at={range_value((span.start, span.end))}{standing}"
+
+
+def stands_at(hit: Hit) -> float:
+    """The second of a hit that its picture shows: a frame's is the middle of what it stands for."""
+    frame = hit.kind == "image" and "coverage" not in hit.unit  # of an aligned clip the beginning counts
+    return round((hit.span.start + hit.span.end) / 2, 3) if frame else hit.span.start
+
+
+def length_of(info: Mapping[str, Any]) -> float:
+    """Seconds; 0 of what has no time."""
+    seconds = info.get("duration")
+    if not isinstance(seconds, int | float) or not math.isfinite(seconds):
+        return 0.0
+    return max(0.0, float(seconds))
+
+
+def sounds(modality: str, info: Mapping[str, Any]) -> bool:
+    """Whether an item has a waveform."""
+    audible = modality == "audio" or bool(info.get("has_sound"))
+    return audible and length_of(info) > 0 and hasattr(MODALITIES.load(modality), "peaks")
+
+
+def player_of(media_type: str) -> str:
+    """The element that a browser plays it with; nothing for a picture, moving or not."""
+    family = media_type.partition("/")[0]
+    return family if family in {"audio", "video"} else ""
 
 
 def content_path(collection: str, item: str) -> str:
@@ -102,6 +168,21 @@ def size(count: int) -> str:
         if value < 999.5 or unit == UNITS[-1]:
             break
     return f"{value:.0f} {unit}" if value >= 100 else f"{value:.1f} {unit}"
+
+
+def noun_of(modality: str) -> str:
+    """What a person calls one of its items."""
+    return NOUNS.get(modality, "file")
+
+
+def icon_of(modality: str) -> str:
+    return {"audio": "sound", "video": "film"}.get(modality, "picture")
+
+
+def takes_of(modality: str) -> tuple[str, str]:
+    """(what may be asked with, in words; the same for a file dialogue)"""
+    words, types = TAKEN.get(modality, ("a file", ""))
+    return words, types
 
 
 def number(count: int) -> str:
@@ -181,12 +262,15 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
+        "clock": clock,
         "counted": counted,
         "name": name_of,
         "number": number,
         "percentile": percentile,
         "place": place_of,
+        "plain": plain,
         "size": size,
+        "span": span_words,
         "when": when,
     }
     environment.globals |= {
@@ -195,7 +279,18 @@ def _environment() -> Environment:
         "weights_of": weights_of,
         "collection_path": collection_path,
         "content_path": content_path,
+        "icon_of": icon_of,
         "item_path": item_path,
+        "length_of": length_of,
+        "moment_path": moment_path,
+        "noun_of": noun_of,
+        "outcome_of": outcome_of,
+        "peaks_path": peaks_path,
+        "player_of": player_of,
+        "sounds": sounds,
+        "spare_of": spare_of,
+        "stands_at": stands_at,
+        "takes_of": takes_of,
         "preview_path": preview_path,
         "scaled": scaled,
         "version": __version__,

@@ -1,9 +1,8 @@
-"""Items: add, list, look at, change, remove; their bytes and small pictures."""
+"""Items: add, list, look at, change, remove; their bytes."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
-from urllib.parse import quote
 
 from fastapi import Query, Request, Response
 from starlette.datastructures import UploadFile
@@ -15,12 +14,10 @@ from morelike.server.bodies import form_of, json_of, kind_of_body, object_of
 from morelike.server.deps import CollectionName, ItemId, Limit, Offset, api_router, needs, parts_of
 from morelike.server.docs import ADD_BODY, binary_response, documented, json_response, problems
 from morelike.server.errors import Invalid
-from morelike.server.previews import side_for
-from morelike.server.ranges import SEALED, matches, serve
+from morelike.server.ranges import serve
 from morelike.server.routes.jobs import accepted
 from morelike.server.schemas import ItemList, ItemOut, JobOut, Removed, UploadReport
 from morelike.shapes import item_shape
-from morelike.types import Preview
 
 __all__ = ["router"]
 
@@ -166,44 +163,3 @@ def content(request: Request, collection: CollectionName, item: ItemId) -> Respo
     found = opened.item(item)
     etag = f'"{found.digest.blake3}"'
     return serve(request, opened.blob(found.id), media_type=found.media_type, etag=etag, size=found.digest.size)
-
-
-@router.get(
-    "/collections/{collection}/items/{item}/preview",
-    summary="A small picture",
-    response_class=Response,
-    responses={
-        **binary_response(200, "The picture, mostly a JPEG.", "image/*"),
-        304: {"description": "The client has it: `If-None-Match`."},
-        **problems(404, 410, 422, 503),
-    },
-)
-async def preview(
-    request: Request,
-    collection: CollectionName,
-    item: ItemId,
-    side: Annotated[int, Query(ge=16, le=1024, description="Pixels a side at most, rounded up to a size kept.")] = 256,
-) -> Response:
-    """A small rendering, kept on disk after the first time."""
-    parts = parts_of(request)
-    wide = side_for(side)
-
-    def draw() -> Response:
-        opened = parts.library.collection(collection)
-        found = opened.item(item)
-        etag = f'"{found.digest.blake3[:32]}-{wide}"'
-        headers = {
-            "Cache-Control": "private, max-age=31536000, immutable",
-            "Content-Security-Policy": SEALED,
-            "ETag": etag,
-        }
-        if matches(request, etag):
-            return Response(status_code=304, headers=headers)
-
-        def make() -> Preview:
-            return opened.preview(found.id, wide)
-
-        made = parts.previews.get(f"{found.digest.blake3}-{quote(opened.modality, safe='')}-{wide}", make)
-        return Response(made.data, media_type=made.media_type, headers=headers)
-
-    return await parts.pictures.run(draw)

@@ -97,7 +97,7 @@ async def _answered(parts: Parts, collection: str, asked: QueryIn | BatchQuery, 
 async def _several(parts: Parts, asked: SeveralForm, files: Sequence[Blob]) -> Response:
     names = asked.collections
     if names is None:
-        names = await parts.searches.run(lambda: [one.name for one in parts.library.collections()])
+        names = await parts.searches.run(parts.library.names)
     query = await _query(parts, asked, files, UrlBlobs(parts.library.settings))
     room = asyncio.Semaphore(AT_ONCE)
 

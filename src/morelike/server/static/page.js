@@ -3,9 +3,14 @@ import "./vendor/htmx/htmx.esm.min.js";
 import "./elements/crop-box.js";
 import "./elements/drop-zone.js";
 import "./elements/job-progress.js";
+import "./elements/kind-choice.js";
+import "./elements/moment-button.js";
+import "./elements/moment-player.js";
 import "./elements/result-grid.js";
+import "./elements/sound-recorder.js";
 import "./elements/theme-switch.js";
 import "./elements/threshold-slider.js";
+import "./elements/time-line.js";
 import "./elements/upload-queue.js";
 
 // A picture that cannot be drawn says so instead of showing a broken frame.

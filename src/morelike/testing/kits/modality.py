@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from morelike.errors import DecodeError
-from morelike.protocols import Modality
-from morelike.types import Audio, Blob, Kind, Mesh, Payload, SegmentSpec
+from morelike.errors import DecodeError, QueryError, UsageError
+from morelike.protocols import LoadsRuns, Modality
+from morelike.types import Audio, Blob, Kind, Mesh, Payload, SegmentSpec, Span
 
 __all__ = ["ModalityKit"]
 
@@ -45,14 +45,24 @@ class ModalityKit:
         return [(rng.bytes(size), f"noise-{size}") for size in (1, 8, 64, 5000)]
 
     @pytest.fixture
-    def options(self) -> dict[str, Any]:
+    def options(self, modality: Modality) -> dict[str, Any]:
         """The collection's options that ``split`` gets."""
-        return {}
+        return dict(modality.settle({}))
+
+    @pytest.fixture
+    def part(self) -> Span:
+        """A part that each sample has, where the medium has parts in time."""
+        return Span("seconds", 0.0, 0.25)
+
+    @pytest.fixture
+    def tolerance(self) -> float:
+        """How far, as a share of the full scale, a payload of a run may be from the one that is loaded alone."""
+        return 1e-3
 
     @pytest.fixture
     def wants(self) -> dict[Kind, dict[str, Any]]:
         """What an encoder wants of each kind."""
-        return {"image": {"side": 32}, "audio": {"rate": 16_000}}
+        return {"image": {"side": 32}, "audio": {"rate": 16_000}, "recording": {"rate": 8_000}}
 
     def test_names_itself_and_its_kinds(self, modality: Modality) -> None:
         """A modality has a plain name and at least one payload kind."""
@@ -89,6 +99,62 @@ class ModalityKit:
             assert all(_FIELD.fullmatch(field) for field in info), name
             assert all(isinstance(value, str | int | float) for value in info.values()), name
             assert info == modality.describe(Blob.from_bytes(data, name)), name
+
+    def test_options_are_complete(self, modality: Modality) -> None:
+        """The options of a new collection are JSON, and what is settled once stays as it is."""
+        settled = dict(modality.settle({}))
+        assert settled == json.loads(json.dumps(settled, allow_nan=False))
+        assert settled == modality.settle(settled)
+
+    def test_options_that_are_none_are_refused(self, modality: Modality) -> None:
+        """An option that the modality does not know is a UsageError that names it."""
+        with pytest.raises(UsageError, match="no_such_option"):
+            modality.settle({"no_such_option": 1})
+
+    def test_a_part_is_cut_as_such(
+        self, modality: Modality, samples: list[Sample], options: dict[str, Any], part: Span
+    ) -> None:
+        """A part in time has segments of its own, all of them within it; what has no time raises QueryError."""
+        for data, name in samples:
+            blob = Blob.from_bytes(data, name)
+            if not isinstance(modality, LoadsRuns):
+                with pytest.raises(QueryError):
+                    list(modality.split(blob, options, part))
+                continue
+            specs = list(modality.split(blob, options, part))
+            assert specs, name
+            assert {spec.span.unit for spec in specs} == {"seconds"}, name
+            assert all(part.start - 1e-6 <= spec.span.start < spec.span.end <= part.end + 1e-6 for spec in specs), name
+
+    def test_a_part_beyond_the_end_is_refused(
+        self, modality: Modality, samples: list[Sample], options: dict[str, Any]
+    ) -> None:
+        """A part that the medium does not have raises QueryError."""
+        for data, name in samples:
+            with pytest.raises(QueryError):
+                list(modality.split(Blob.from_bytes(data, name), options, Span("seconds", 1e6, 1e6 + 1)))
+
+    def test_a_run_gives_what_each_gives_alone(
+        self,
+        modality: Modality,
+        samples: list[Sample],
+        options: dict[str, Any],
+        wants: dict[Kind, dict[str, Any]],
+        tolerance: float,
+    ) -> None:
+        """Segments decoded in one pass are those that ``load`` gives, in the same order."""
+        if not isinstance(modality, LoadsRuns):
+            return
+        for data, name in samples:
+            blob = Blob.from_bytes(data, name)
+            specs = list(modality.split(blob, options))
+            for kind in modality.kinds:
+                own, want = [spec for spec in specs if spec.kind == kind], wants.get(kind, {})
+                run = list(modality.load_run(blob, own, want)) if own else []
+                assert len(run) == len(own), name
+                for spec, payload in zip(own, run, strict=True):
+                    check_payload(kind, payload)
+                    assert near_payload(payload, modality.load(blob, spec, want), tolerance), (name, spec)
 
     def test_split_is_deterministic(self, modality: Modality, samples: list[Sample], options: dict[str, Any]) -> None:
         """The same bytes have the same segments, at least one, of announced kinds, with spans that run forwards."""
@@ -181,7 +247,7 @@ def check_payload(kind: Kind, payload: Payload) -> None:
         assert payload.shape[2] == 3
         assert min(payload.shape) > 0
         assert payload.flags.c_contiguous
-    elif kind == "audio":
+    elif kind in {"audio", "recording"}:
         assert isinstance(payload, Audio)
         assert payload.samples.dtype == np.float32
         assert payload.samples.ndim == 1
@@ -207,3 +273,15 @@ def same_payload(first: Payload, second: Payload) -> bool:
     if isinstance(first, Mesh):
         return np.array_equal(first.vertices, second.vertices) and np.array_equal(first.faces, second.faces)
     return bool(first == second)
+
+
+def near_payload(first: Payload, second: Payload, tolerance: float) -> bool:
+    """Whether two payloads of one kind are the same but for a share of the full scale."""
+    if isinstance(first, np.ndarray) and first.dtype == np.uint8:
+        apart = np.abs(first.astype(np.int16) - second) if first.shape == second.shape else np.array([255])
+        return int(apart.max(initial=0)) <= 255 * tolerance
+    if isinstance(first, Audio):
+        if first.rate != second.rate or first.samples.shape != second.samples.shape:
+            return False
+        return float(np.abs(first.samples - second.samples).max(initial=0)) <= tolerance
+    return same_payload(first, second)

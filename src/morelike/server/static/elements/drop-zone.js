@@ -1,4 +1,4 @@
-// <drop-zone>: dropped, pasted or chosen pictures, and dropped addresses, go into the form inside and send it.
+// <drop-zone>: dropped, pasted or chosen files, and dropped addresses, go into the form inside and send it.
 // With the attribute `page` it takes whatever is dropped anywhere on the page, and what is pasted.
 export const ITEM = "application/x-morelike-item";
 

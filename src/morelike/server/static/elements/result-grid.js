@@ -1,4 +1,4 @@
-// <result-grid>: walk over pictures with the arrows, steer with + and −, open with o, drag a picture onto the board.
+// <result-grid>: walk over pictures with the arrows, steer with + and −, open with o, play with p, drag a picture onto the board.
 import { ITEM } from "./drop-zone.js";
 
 customElements.define("result-grid", class extends HTMLElement {
@@ -34,7 +34,7 @@ customElements.define("result-grid", class extends HTMLElement {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const hit = event.target.closest(".hit");
     if (!hit) return;
-    const link = { "+": ".plus", "-": ".minus", "−": ".minus", o: ".name" }[event.key];
+    const link = { "+": ".plus", "-": ".minus", "−": ".minus", o: ".name", p: ".moment" }[event.key];
     if (link) {
       hit.querySelector(link)?.click();
       return;

@@ -15,3 +15,17 @@ export function tallyOf(progress) {
   if (progress.note) words.push(progress.note);
   return words.join(" · ");
 }
+
+// A time as the server writes it, `1:02.5`; and back, NaN where it is none.
+export function clock(at) {
+  const tenths = Math.round(at * 10);
+  const [minutes, rest] = [Math.floor(tenths / 600), tenths % 600];
+  const end = `${String(Math.floor(rest / 10)).padStart(2, "0")}.${rest % 10}`;
+  const hours = Math.floor(minutes / 60);
+  return hours ? `${hours}:${String(minutes % 60).padStart(2, "0")}:${end}` : `${minutes}:${end}`;
+}
+
+export function seconds(text) {
+  if (!/^(\d+:){0,2}\d+(\.\d+)?$/.test(text.trim())) return NaN;
+  return text.split(":").reduce((sum, part) => sum * 60 + Number(part), 0);
+}

@@ -1,0 +1,151 @@
+"""Open a sound or a film safely: bytes only, demuxers from an allow-list, every failure a DecodeError.
+
+FFmpeg is handed a file object, never a path or an address: it cannot open a second file, a playlist's entries or the
+network, and no name misleads its guess of the format. What it writes to its log is discarded.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, Literal, NoReturn
+
+from morelike.errors import DecodeError, MorelikeError, SourceError
+from morelike.modalities._exif import printable
+from morelike.types import Blob
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
+__all__ = ["FILMS", "SOUNDS", "label", "opened", "translated"]
+
+SOUNDS = frozenset(
+    {"aac", "ac3", "aiff", "amr", "ape", "asf", "au", "caf", "dsf", "dts", "dtshd", "eac3", "flac", "matroska", "mov"}
+    | {"mp3", "mpc", "mpc8", "ogg", "qoa", "tak", "tta", "voc", "w64", "wav", "wv"}
+)
+"""FFmpeg's demuxers for recordings: none of them opens anything but the bytes that it is given."""
+FILMS = frozenset(
+    {"asf", "avi", "dv", "flv", "gif", "ivf", "m4v", "matroska", "mov", "mpeg", "mpegts", "mxf", "nut", "obu", "ogg"}
+    | {"rm"}
+)
+"""Likewise for films; their sound is read through these too."""
+
+_NOUNS = {"audio": "recording", "video": "film"}
+_BUFFER = 1 << 17  # a read from Python costs more than a read from the disk's cache
+_SPOOL_IN_MEMORY = 1 << 24
+_SPOOL_LARGEST = 1 << 31
+_PATIENCE = 60.0  # seconds that FFmpeg may look for a packet: hostile bytes only
+_LIMITS = {
+    "enable_drefs": "0",  # no external references in mov
+    "max_pixels": str(1 << 28),  # a cover or a frame: 16 384 × 16 384
+    "max_samples": str(1 << 23),  # one audio frame; the longest in use (APE) has 1.2 million
+    "max_streams": "64",
+    "protocol_whitelist": "file",  # for what would be opened besides, which nothing here does
+}
+
+
+@contextmanager
+def opened(
+    blob: Blob, *, what: Literal["audio", "video"] = "audio", formats: Collection[str] = ()
+) -> Iterator[InputContainer]:
+    """The blob's container, its header read and nothing decoded; it lives inside the ``with`` only.
+
+    ``formats`` narrows the allow-list of demuxers (by default ``SOUNDS`` or ``FILMS``). Whatever FFmpeg raises inside
+    the ``with`` becomes a DecodeError that names the blob; SourceError where its bytes cannot be had.
+    """
+    import av
+
+    allowed = formats or (FILMS if what == "video" else SOUNDS)
+    with (
+        translated(blob, what),
+        _stream(blob) as stream,
+        av.open(
+            _Nameless(stream),
+            "r",
+            options={**_LIMITS, "format_whitelist": ",".join(sorted(allowed))},
+            metadata_errors="ignore",
+            buffer_size=_BUFFER,
+            timeout=_PATIENCE,
+            io_open=_refuse,
+        ) as container,
+    ):
+        for one in container.streams:
+            if one.type in {"audio", "video"} and one.codec_context is not None:
+                one.codec_context.thread_count = 1  # the pool has a thread a core already; and repeatable
+        yield container
+
+
+def label(blob: Blob, what: str = "audio") -> str:
+    """The blob's name as an error message may show it."""
+    return printable(blob.name or blob.uri) or f"the {_NOUNS[what]}"
+
+
+@contextmanager
+def translated(blob: Blob, what: str = "audio") -> Iterator[None]:
+    """Whatever decoding hostile bytes raises becomes a DecodeError; the disk's own failures a SourceError."""
+    from av.error import FFmpegError
+
+    name = label(blob, what)
+    try:
+        yield
+    except MorelikeError:
+        raise
+    except FFmpegError as error:
+        raise _damaged(name, what, error) from error
+    except MemoryError as error:
+        raise DecodeError(f"{name} needs more memory than there is") from error
+    except OSError as error:
+        raise SourceError(f"{name} cannot be read: {error.strerror or error}") from error
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise DecodeError(f"{name} is damaged: {printable(str(error)) or type(error).__name__}") from error
+
+
+def _damaged(name: str, what: str, error: Any) -> DecodeError:
+    from av.error import ArgumentError, DecoderNotFoundError, InvalidDataError
+
+    noun = _NOUNS[what]
+    if isinstance(error, EOFError):
+        return DecodeError(f"{name} ends before its {noun} does", hint="copy or download it again")
+    if isinstance(error, InvalidDataError | ArgumentError):
+        return DecodeError(f"{name} is damaged, or no {noun} of a format that is read")
+    if isinstance(error, DecoderNotFoundError):
+        return DecodeError(f"{name} needs a decoder that is not here")
+    if isinstance(error, MemoryError):
+        return DecodeError(f"{name} needs more memory than there is")
+    return DecodeError(f"{name} is damaged: {printable(error.strerror or '') or type(error).__name__}")
+
+
+class _Nameless:
+    """A stream without its name: FFmpeg guesses by the bytes alone."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.read = stream.read
+        self.seek = stream.seek
+        self.tell = stream.tell
+
+
+@contextmanager
+def _stream(blob: Blob) -> Iterator[BinaryIO]:
+    """The blob's bytes from a stream that can seek: one that cannot is copied, beyond 16 MiB into a temporary file."""
+    with blob.open() as stream:
+        if stream.seekable():
+            yield stream
+            return
+        with tempfile.SpooledTemporaryFile(_SPOOL_IN_MEMORY, prefix="morelike-") as copy:
+            _copy(stream, copy, label(blob))
+            copy.seek(0)
+            yield copy  # type: ignore[misc]  # a BinaryIO in all but name
+
+
+def _copy(stream: BinaryIO, copy: IO[bytes], name: str) -> None:
+    size = 0
+    while block := stream.read(1 << 20):
+        size += len(block)
+        if size > _SPOOL_LARGEST:
+            raise DecodeError(f"{name} has more than {_SPOOL_LARGEST >> 30} GiB, and cannot be read twice")
+        copy.write(block)
+
+
+def _refuse(url: str, *_: object) -> NoReturn:
+    raise DecodeError(f"it refers to another file, {printable(url, 100)}, which is not followed")

@@ -1,0 +1,89 @@
+"""What somebody asks with: taken from a form or an address, looked at once, and kept for a while."""
+
+from __future__ import annotations
+
+from fastapi import Request
+from starlette.datastructures import UploadFile
+
+from morelike.collection import OpenCollection
+from morelike.errors import ItemError, MorelikeError, QueryError
+from morelike.examples import as_blob
+from morelike.protocols import Modality
+from morelike.registry import MODALITIES
+from morelike.server.pages.stash import LARGEST, Example, Stash
+from morelike.server.pages.view import length_of, library_of, name_of
+from morelike.settings import Settings
+from morelike.types import WHOLE, Blob
+
+__all__ = ["fetched", "stash_of", "stashed", "uploaded"]
+
+PREVIEW_SIDE = 640
+HEAD = 4096
+POINTS = 400
+"""Numbers of a waveform on the board."""
+
+
+def stash_of(request: Request) -> Stash:
+    """The application's own, made when it is first needed."""
+    state = request.app.state
+    if not hasattr(state, "stash"):
+        state.stash = Stash()
+    stash: Stash = state.stash
+    return stash
+
+
+def uploaded(file: UploadFile) -> Blob:
+    """A file of a form. Raises QueryError where it is empty or too large."""
+    return _bounded(file.file.read(LARGEST + 1), name_of((file.filename or "").replace("\\", "/")))
+
+
+def fetched(request: Request, url: str) -> Blob:
+    """Through the guard against private addresses, once; the search keeps what came. Raises SourceError, QueryError."""
+    blob = as_blob(url, library_of(request).settings)
+    return _bounded(blob.read(LARGEST + 1), blob.name)
+
+
+def stashed(request: Request, opened: OpenCollection, blob: Blob) -> str:
+    """Its token. Raises DecodeError or UnknownMedia where it cannot be used, before anything is kept."""
+    modality = _modality_of(library_of(request).settings, opened, blob)
+    preview = modality.preview(blob, WHOLE, PREVIEW_SIDE)
+    length = length_of(modality.describe(blob)) if "audio" in modality.kinds else 0.0
+    example = Example(blob, preview, blob.size or 0, length, _peaks(modality, blob) if length else ())
+    return stash_of(request).put(example)
+
+
+def _modality_of(settings: Settings, opened: OpenCollection, blob: Blob) -> Modality:
+    """The collection's own, or the one that knows these bytes: a film is searched with a picture or a sound, too."""
+    own: Modality = MODALITIES.load(opened.modality)(settings)
+    head = blob.read(HEAD)
+    if own.sniff(head, blob.name) > 0:
+        return own
+    kinds = {space.kind for space in opened.spaces if space.active}
+    others = []
+    for name in MODALITIES:
+        if name != opened.modality:
+            try:
+                others.append(MODALITIES.load(name)(settings))
+            except MorelikeError:
+                continue  # its packages are not installed
+    sure = [(other.sniff(head, blob.name), other) for other in others if kinds.intersection(other.kinds)]
+    best: tuple[float, Modality] = max(sure, key=lambda one: one[0], default=(0.0, own))
+    return best[1] if best[0] > 0 else own
+
+
+def _peaks(modality: Modality, blob: Blob) -> tuple[float, ...]:
+    draw = getattr(modality, "peaks", None)
+    if draw is None:
+        return ()
+    try:
+        return tuple(draw(blob, POINTS, WHOLE))
+    except ItemError:  # a film without sound
+        return ()
+
+
+def _bounded(data: bytes, name: str) -> Blob:
+    if len(data) > LARGEST:
+        raise QueryError(f"{name} is larger than {LARGEST // 1024**2} MB", hint="search with a smaller copy of it")
+    if not data:
+        raise QueryError(f"{name} is empty", hint="choose another file")
+    return Blob.from_bytes(data, name)

@@ -1,0 +1,177 @@
+"""Parts of an item: where it was cut, how a part looks, and the waveform of what sounds."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, Final
+from urllib.parse import quote
+
+from fastapi import Query, Request, Response
+
+from morelike.server.answers import Json, dumps
+from morelike.server.deps import CollectionName, ItemId, Limit, Offset, api_router, parts_of
+from morelike.server.docs import binary_response, documented, json_response, problems
+from morelike.server.errors import Invalid
+from morelike.server.previews import side_for
+from morelike.server.ranges import SEALED, matches
+from morelike.server.schemas import PeakList, SegmentList
+from morelike.types import WHOLE, Item, Preview, Segment, Span
+
+__all__ = ["router"]
+
+router = api_router("items")
+IMMUTABLE: Final = "private, max-age=31536000, immutable"
+LONGEST: Final = 1e7
+"""Seconds: a hundred days and more."""
+Start = Annotated[
+    float | None, Query(ge=0, le=LONGEST, allow_inf_nan=False, description="Seconds: where the part begins.")
+]
+End = Annotated[float | None, Query(ge=0, le=LONGEST, allow_inf_nan=False, description="Seconds: where it ends.")]
+
+
+@router.get(
+    "/collections/{collection}/items/{item}/segments",
+    summary="Where it was cut",
+    responses={**json_response("A page of them.", documented("segments"), SegmentList), **problems(404)},
+)
+def segments(  # noqa: PLR0917 - FastAPI names them
+    request: Request,
+    collection: CollectionName,
+    item: ItemId,
+    kind: Annotated[str, Query(max_length=64, description="Only segments of this kind: `image`, `audio` …")] = "",
+    offset: Offset = 0,
+    limit: Limit = 100,
+) -> Response:
+    """The parts that searches answer with: shots of a film, windows of a recording; one whole of a picture."""
+    found = parts_of(request).library.collection(collection).segments(item)
+    wanted = [segment for segment in found if kind in ("", segment.kind)]
+    page = wanted[offset : offset + limit]
+    return Json({"segments": [_segment_shape(one) for one in page], "more": len(wanted) > offset + limit})
+
+
+@router.get(
+    "/collections/{collection}/items/{item}/preview",
+    summary="A small picture",
+    response_class=Response,
+    responses={
+        **binary_response(200, "The picture, mostly a JPEG.", "image/*"),
+        304: {"description": "The client has it: `If-None-Match`."},
+        **problems(404, 410, 422, 503),
+    },
+)
+async def preview(  # noqa: PLR0917 - FastAPI names them
+    request: Request,
+    collection: CollectionName,
+    item: ItemId,
+    side: Annotated[int, Query(ge=16, le=1024, description="Pixels a side at most, rounded up to a size kept.")] = 256,
+    start: Start = None,
+    end: End = None,
+) -> Response:
+    """A small rendering, kept on disk after the first time; of the part from `start` to `end` where they are given."""
+    parts = parts_of(request)
+    wide = side_for(side)
+    asked = span_of(start, end)
+
+    def draw() -> Response:
+        opened = parts.library.collection(collection)
+        found = opened.item(item)
+        span = within(asked, found)
+        named = f"{quote(opened.modality, safe='')}-{wide}{_mark(span)}"
+        headers = _headers(f'"{found.digest.blake3[:32]}-{named}"')
+        if matches(request, headers["ETag"]):
+            return Response(status_code=304, headers=headers)
+
+        def make() -> Preview:
+            return opened.preview(found.id, wide, span)
+
+        made = parts.previews.get(f"{found.digest.blake3}-{named}", make)
+        return Response(made.data, media_type=made.media_type, headers=headers)
+
+    return await parts.pictures.run(draw)
+
+
+@router.get(
+    "/collections/{collection}/items/{item}/peaks",
+    summary="The waveform",
+    responses={
+        **json_response("How loud each piece is, 0 to 1.", documented("peaks"), PeakList),
+        304: {"description": "The client has it: `If-None-Match`."},
+        **problems(404, 410, 422, 503),
+    },
+)
+async def peaks(  # noqa: PLR0917 - FastAPI names them
+    request: Request,
+    collection: CollectionName,
+    item: ItemId,
+    points: Annotated[int, Query(ge=16, le=4096, description="Into how many pieces.")] = 800,
+    start: Start = None,
+    end: End = None,
+) -> Response:
+    """The loudest sample of each of `points` equal pieces; 422 where nothing sounds."""
+    parts = parts_of(request)
+    asked = span_of(start, end)
+
+    def listen() -> Response:
+        opened = parts.library.collection(collection)
+        found = opened.item(item)
+        span = within(asked, found)
+        named = f"{quote(opened.modality, safe='')}-peaks-{points}{_mark(span)}"
+        headers = _headers(f'"{found.digest.blake3[:32]}-{named}"')
+        if matches(request, headers["ETag"]):
+            return Response(status_code=304, headers=headers)
+
+        def make() -> Preview:
+            heights = opened.peaks(found.id, points, span)
+            return Preview(peaks_shape(heights, span, found.info.get("duration")), "application/json")
+
+        made = parts.previews.get(f"{found.digest.blake3}-{named}", make)
+        return Response(made.data, media_type=made.media_type, headers=headers)
+
+    return await parts.pictures.run(listen)
+
+
+def _segment_shape(segment: Segment) -> dict[str, Any]:
+    span = segment.span
+    return {"kind": segment.kind, "span": {"unit": span.unit, "start": span.start, "end": span.end}}
+
+
+def peaks_shape(heights: tuple[float, ...], span: Span, duration: Any) -> bytes:
+    """As JSON: ``peaks`` from ``start`` to ``end`` in seconds; ``end`` null where nobody knows how long it is."""
+    whole = span == WHOLE
+    return dumps(
+        {
+            "peaks": [round(float(height), 4) for height in heights],
+            "start": 0.0 if whole else span.start,
+            "end": (duration if isinstance(duration, int | float) else None) if whole else span.end,
+        }
+    )
+
+
+def span_of(start: float | None, end: float | None) -> Span:
+    """The whole where neither is given. Raises Invalid where only one is, or they are the wrong way round."""
+    if start is None and end is None:
+        return WHOLE
+    if start is None or end is None:
+        raise Invalid([{"loc": ("start" if start is None else "end",), "msg": "start and end go together"}])
+    if start >= end:
+        raise Invalid([{"loc": ("end",), "msg": "a part ends after it begins"}])
+    return Span("seconds", round(start, 3), round(max(end, start + 0.001), 3))
+
+
+def within(span: Span, item: Item) -> Span:
+    """The part, cut at the item's end; the whole of an item that has no time. Raises Invalid behind its end."""
+    length = item.info.get("duration")
+    if span == WHOLE or not isinstance(length, int | float) or not math.isfinite(length):
+        return WHOLE
+    if span.start >= length:
+        raise Invalid([{"loc": ("start",), "msg": f"it is {length:.1f} s long"}])
+    return Span("seconds", span.start, min(span.end, float(length)))
+
+
+def _mark(span: Span) -> str:
+    """What tells the renderings of different parts apart: milliseconds."""
+    return "" if span == WHOLE else f"-{round(span.start * 1000)}-{round(span.end * 1000)}"
+
+
+def _headers(etag: str) -> dict[str, str]:
+    return {"Cache-Control": IMMUTABLE, "Content-Security-Policy": SEALED, "ETag": etag}

@@ -1,0 +1,48 @@
+"""What a finished job says of itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from morelike.records import Job
+from morelike.server.pages.outcomes import outcome_of, spare_of
+
+
+def job(kind: str, result: dict[str, Any], arguments: dict[str, Any] | None = None, state: str = "done") -> Job:
+    given = {"id": "0" * 32, "collection": "photos", "created_at": "2026-11-21T10:00:00Z"}
+    return Job(**given, kind=kind, state=state, result=result, arguments=arguments or {})  # type: ignore[arg-type]
+
+
+def test_a_change_of_encoder_that_was_not_made_is_said() -> None:
+    """Where items could not be encoded the old encoder is still searched, and the text says so."""
+    kept = outcome_of(job("reembed", {"encoder": "classic", "switched": False, "missing": 2}))
+    made = outcome_of(job("reembed", {"encoder": "classic", "switched": True, "missing": 0}))
+
+    assert kept.startswith("Not switched: 2 items could not be encoded")
+    assert made == "Searches use classic now."
+
+
+GROUPS = [{"kind": "near", "size": 3}, {"kind": "equal", "size": 5}, {"kind": "near", "size": 2}]
+
+
+def test_a_dry_run_says_what_could_be_set_aside() -> None:
+    """Near items beside the keepers are counted; equal ones are one item already."""
+    looked = job("dedup", {"found": 3, "groups": GROUPS, "set_aside": 0, "looked_at": 40})
+
+    assert spare_of(looked) == 3
+    assert outcome_of(looked) == "3 groups of duplicates; 3 could be set aside. Nothing was changed."
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        job("dedup", {"found": 3, "groups": GROUPS, "set_aside": 3}, {"apply": True}),
+        job("dedup", {"found": 3, "groups": GROUPS}, state="cancelled"),
+        job("reembed", {"encoder": "classic"}),
+    ],
+)
+def test_only_a_finished_dry_run_offers_more(other: Job) -> None:
+    """What was applied, stopped or of another kind has nothing left to set aside."""
+    assert spare_of(other) == 0

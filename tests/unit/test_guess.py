@@ -1,0 +1,128 @@
+"""What a new collection holds, where nobody says it."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from morelike import guess as guessing
+from morelike.errors import SourceError, UsageError
+from morelike.guess import guess_modality, guess_of
+from morelike.registry import MODALITIES, Row
+from morelike.settings import Settings
+from morelike.testing.images import write_images
+from morelike.testing.toys import toy_film
+from morelike.types import Blob
+
+
+@pytest.fixture(autouse=True)
+def _films(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = {"film": Row("morelike.testing.toys:ToyFilm"), "image": Row("morelike.modalities.image:ImageModality")}
+    monkeypatch.setattr(MODALITIES, "_all", rows, raising=False)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Seven pictures, three films, and a text."""
+    folder = tmp_path / "mixed"
+    write_images(folder, 7, seed=1)
+    for number in range(3):
+        (folder / f"{number}.film").write_bytes(toy_film(["red", "green"]))
+    (folder / "notes.md").write_text("nothing")
+    return folder
+
+
+def test_most_of_the_files_decide(folder: Path, settings: Settings) -> None:
+    """The sentence says how many."""
+    guess = guess_modality([folder], settings)
+
+    assert (guess.modality, guess.recognised, guess.looked_at) == ("image", 7, 11)
+    assert str(guess) == "a collection of image: 7 of the 11 first files are"
+    assert guess_modality([folder], settings, exclude=("*.jpg",)).modality == "film"
+
+
+def test_one_file_is_enough(folder: Path, settings: Settings) -> None:
+    """A single film makes a collection of films."""
+    assert str(guess_modality([folder / "0.film"], settings)) == "a collection of film, as its first file is"
+
+
+def test_nothing_known_is_said_so(folder: Path, settings: Settings) -> None:
+    """With the option that helps."""
+    with pytest.raises(UsageError, match="not known here") as caught:
+        guess_modality([folder / "notes.md"], settings)
+
+    assert "--modality" in caught.value.hint
+    assert "film, image" in caught.value.hint
+
+
+def test_nothing_at_all_is_no_guess(tmp_path: Path, settings: Settings) -> None:
+    """An empty folder holds nothing, which is no error."""
+    assert guess_modality([tmp_path], settings).modality == ""
+
+
+def test_a_missing_source_is_an_error(tmp_path: Path, settings: Settings) -> None:
+    """As ``add`` would say it."""
+    with pytest.raises(SourceError, match="no such file"):
+        guess_modality([tmp_path / "nowhere"], settings)
+
+
+def test_only_the_first_files_and_their_heads_are_read(settings: Settings) -> None:
+    """However many there are, and however large they are."""
+    taken: list[int] = []
+
+    class Head(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            assert size == guessing.HEAD
+            return super().read(size)
+
+    def blobs() -> object:
+        for number in range(10_000):
+            taken.append(number)
+            yield Blob(f"{number}", f"{number}.film", lambda: Head(b"x" * 10_000))
+
+    assert guess_of(blobs(), settings).looked_at == guessing.MOST_FILES
+    assert len(taken) == guessing.MOST_FILES
+
+
+def test_a_slow_source_is_left_early(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first file decides where that alone took too long."""
+    monkeypatch.setattr(guessing, "MOST_SECONDS", -1.0)
+
+    assert guess_of((Blob.from_bytes(b"", f"{number}.film") for number in range(9)), settings).looked_at == 1
+
+
+def test_nothing_is_fetched(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of URLs, in a list too, only the names count: whoever adds them fetches them, once."""
+    from morelike.sources.fetch import Fetcher
+
+    def fetch(*_: object) -> None:
+        raise AssertionError("the network was touched")
+
+    monkeypatch.setattr(Fetcher, "fetch", fetch)
+    online = settings.model_copy(update={"offline": False})
+    (tmp_path / "list.txt").write_text("https://example.org/a.film\nhttps://example.org/b.film?x=1\n")
+
+    assert guess_modality(["https://example.org/pictures/a.JPG"], online).modality == "image"
+    assert guess_modality([str(tmp_path / "list.txt")], online).recognised == 2
+
+
+def test_a_stream_is_left_as_it_is(settings: Settings) -> None:
+    """What can be read once is for ``add`` to read."""
+    stream = io.BytesIO(b"0.0 red\n1.0 end")
+    stream.name = "a.film"  # type: ignore[attr-defined] # as an open file has one
+
+    assert guess_modality([stream], settings).modality == "film"
+    assert stream.tell() == 0
+
+
+def test_what_cannot_be_read_does_not_decide(folder: Path, settings: Settings) -> None:
+    """A file that fails counts as looked at; its name speaks for it."""
+
+    def broken() -> io.BytesIO:
+        raise PermissionError(13, "Permission denied")
+
+    blobs = [Blob("x", "x", broken), Blob.from_path(folder / "0.film")]
+
+    assert (guess_of(blobs, settings).modality, guess_of(blobs, settings).looked_at) == ("film", 2)
