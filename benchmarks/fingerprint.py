@@ -45,6 +45,8 @@ class Row:
     placed: int = 0
     wrong: int = 0
     strangers: int = 0
+    found: int = 0
+    """Strangers that find anything."""
     apart: list[float] = field(default_factory=list)
     milliseconds: list[float] = field(default_factory=list)
 
@@ -66,8 +68,8 @@ def _quality(collection: OpenCollection, tracks: int, scratch: Path) -> Iterator
     for seed in range(tracks):
         (folder / f"{seed}.wav").write_bytes(as_wav(tune(seed), RATE))
     collection.add(folder, in_place=True)
-    yield "| seconds | distortion | found first | within 0.1 s | farthest off | wrong answers | ms a query |"
-    yield "|---|---|---|---|---|---|---|"
+    yield "| seconds | distortion | found first | within 0.1 s | farthest off | strangers | other wrong | ms a query |"
+    yield "|---|---|---|---|---|---|---|---|"
     for seconds, names in LENGTHS:
         rows = {name: Row() for name in names}
         for seed in range(tracks + STRANGERS):
@@ -79,7 +81,7 @@ def _quality(collection: OpenCollection, tracks: int, scratch: Path) -> Iterator
         for name, row in rows.items():
             yield (
                 f"| {seconds:g} | {name} | {row.right / row.asked:.1%} | {row.placed / row.asked:.1%} "
-                f"| {max(row.apart, default=0):.3f} s | {row.wrong} of {row.asked + row.strangers} "
+                f"| {max(row.apart, default=0):.3f} s | {row.found} of {row.strangers} | {row.wrong} "
                 f"| {median(row.milliseconds):.0f} |"
             )
 
@@ -89,11 +91,12 @@ def _ask(collection: OpenCollection, row: Row, sound: bytes, stem: str, start: f
     began = perf_counter()
     hits = collection.search(Query((example,), mode="recording")).hits
     row.milliseconds.append((perf_counter() - began) * 1000)
-    right = bool(hits) and bool(stem) and Path(hits[0].source).stem == stem
-    row.wrong += len(hits) > right
     if not stem:
         row.strangers += 1
+        row.found += bool(hits)
         return
+    right = bool(hits) and Path(hits[0].source).stem == stem
+    row.wrong += len(hits) > right
     row.asked += 1
     row.right += right
     if right:

@@ -35,6 +35,7 @@ from morelike.types import (
     Example,
     Item,
     ItemState,
+    Metadata,
     Preview,
     Query,
     Rejection,
@@ -72,6 +73,11 @@ class OpenCollection(Duplicates):
     @property
     def created_at(self) -> str:
         return self._record.created_at
+
+    @property
+    def options(self) -> Metadata:
+        """How its items are cut: ``window``, ``hop``, ``every`` in seconds, as far as they apply."""
+        return self._record.options
 
     @property
     def spaces(self) -> tuple[Space, ...]:

@@ -59,6 +59,7 @@ class CollectionSummary:
     rejected: int
     spaces: tuple[Space, ...]
     created_at: str
+    options: Metadata
 
 
 class Library:
@@ -186,6 +187,7 @@ class Library:
                 catalog.ledger_count(found),
                 tuple(catalog.spaces(found)),
                 found.created_at,
+                found.options,
             )
             for found in sorted(catalog.collections(), key=lambda found: found.name)
         ]

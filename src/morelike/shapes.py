@@ -61,6 +61,7 @@ def collection_shape(summary: CollectionSummary) -> dict[str, Any]:
         "items": summary.items,
         "rejected": summary.rejected,
         "encoders": [space.card.id for space in summary.spaces if space.active],
+        "options": dict(summary.options),
         "created_at": summary.created_at,
     }
 

@@ -142,7 +142,13 @@ def _dedup(library: _Library, job: Job, report: Report, stop: Event) -> Metadata
 
 def _group(group: Group) -> Metadata:
     members = [
-        {"item": member.item, "source": member.source, "score": float(member.score)}
+        {
+            "item": member.item,
+            "source": member.source,
+            "score": float(member.score),
+            "duration": member.duration,
+            "why": dict(member.why),
+        }
         for member in group.members[:SHOWN_MEMBERS]
     ]
     return {"kind": group.kind, "keeper": group.keeper, "size": len(group.members), "members": members}
@@ -260,6 +266,7 @@ KINDS: Mapping[str, _Kind] = {
     "dedup": _Kind(
         {
             "apply": _TRUTH,
+            "contained": _TRUTH,
             "keep": _TEXT,
             "near": _TRUTH,
             "threshold": _Argument("a number above 0, up to 1", _is_share),

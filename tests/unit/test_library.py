@@ -383,6 +383,17 @@ def test_negatives_push_away(library: Library, tmp_path: Path) -> None:
     assert pushed[0] == "green"
 
 
+@pytest.mark.parametrize("weight", [1e308, -1e308, float("inf"), float("nan")])
+def test_weights_have_bounds(library: Library, tmp_path: Path, weight: float) -> None:
+    """A weight that no sum could hold is refused with a sentence."""
+    photos = library.collection("photos", modality="image", encoder=ToyEncoder())
+    write_images(tmp_path / "pictures", 3)
+    photos.add(tmp_path / "pictures")
+    one, other = [item.id for item in photos.items()][:2]
+    with pytest.raises(QueryError, match="weight"):
+        photos.search(one, plus=[(other, weight)])
+
+
 def test_weights_matter(library: Library, tmp_path: Path) -> None:
     """The heavier of two examples wins."""
     folder = _coloured(tmp_path / "colours")

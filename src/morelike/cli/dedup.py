@@ -14,7 +14,7 @@ from morelike.cli.progress import Reporter
 from morelike.cli.run import INTERRUPTED, SOME_REJECTED
 from morelike.cli.search import ID_LENGTH
 from morelike.cli.session import Session, session_of
-from morelike.cli.text import human_size, near
+from morelike.cli.text import human_size, human_time, near
 from morelike.errors import UsageError
 from morelike.shapes import rejection_shape
 
@@ -28,11 +28,13 @@ EXAMPLES = """\
 morelike dedup photos
 morelike dedup photos --apply --keep oldest
 morelike dedup photos --undo
+morelike dedup films --apply --contained
 morelike dedup photos --not-duplicates 3efa957baa90 41c0bd2f88e1
 """
 
 KEEPS = ("best", "largest", "oldest", "newest")
 SHOWN_REJECTIONS = 5
+_WHAT = {"equal": "the same bytes at several places", "near": "nearly the same", "contains": "holds others"}
 FIND, AFTER = "What is found", "Afterwards"
 
 
@@ -51,7 +53,7 @@ def dedup(
         str,
         typer.Option(
             metavar="WHICH",
-            help="Which one stays: best (most pixels, then the larger file), largest, oldest or newest.",
+            help="Which one stays: best (most pixels, then longest, then the larger file), largest, oldest or newest.",
             rich_help_panel=FIND,
         ),
     ] = "best",
@@ -63,6 +65,12 @@ def dedup(
     ] = None,
     exact: Annotated[
         bool, typer.Option("--exact", help="Only files of the same bytes, no near duplicates.", rich_help_panel=FIND)
+    ] = False,
+    contained: Annotated[
+        bool,
+        typer.Option(
+            "--contained", help="Set aside what lies in a longer film or recording, too.", rich_help_panel=FIND
+        ),
     ] = False,
     undo: Annotated[
         bool, typer.Option("--undo", help="Bring back what the last run set aside.", rich_help_panel=AFTER)
@@ -89,8 +97,9 @@ def dedup(
     """Find duplicates in a collection, and set them aside.
 
     Files of the same bytes are one item already. Near duplicates (re-encoded, resized, slightly cropped) are found by
-    their looks and compared pixel by pixel. What is set aside keeps all it has, but no search finds it; --undo brings
-    it back as it was.
+    their looks and compared pixel by pixel; recordings by their landmarks. What lies in a longer film or recording is
+    shown with its place, and stays, but for --contained. What is set aside keeps all it has, but no search finds it;
+    --undo brings it back as it was.
     """
     session = session_of(context)
     _check(
@@ -100,6 +109,8 @@ def dedup(
         run=run,
         items=items or [],
     )
+    if contained and exact:
+        raise UsageError("--contained and --exact contradict each other", hint="leave one of them out")
     if keep not in KEEPS:
         raise UsageError(f"{keep!r} is no way to choose what is kept", hint=", ".join(KEEPS))
     with session.open() as library:
@@ -117,6 +128,7 @@ def dedup(
             _say("forgotten", "forgotten for", len(items or ()), as_json=as_json)
         else:
             options: dict[str, Any] = {"keep": keep, "threshold": threshold, "near": not exact, "dry_run": not apply}
+            options["contained"] = contained
             _look(session, opened, options, as_json=as_json)
 
 
@@ -149,7 +161,7 @@ def _look(session: Session, opened: OpenCollection, options: dict[str, Any], *, 
     if as_json:
         print_json(_report_shape(opened.name, report))
     else:
-        _print(session, opened.name, report, wanted=not options["dry_run"])
+        _print(session, opened.name, report, wanted=not options["dry_run"], contained=options["contained"])
     if report.interrupted:
         session.note("interrupted: nothing was changed")
         raise typer.Exit(INTERRUPTED)
@@ -157,17 +169,18 @@ def _look(session: Session, opened: OpenCollection, options: dict[str, Any], *, 
         raise typer.Exit(SOME_REJECTED)
 
 
-def _print(session: Session, collection: str, report: DedupReport, *, wanted: bool) -> None:
+def _print(session: Session, collection: str, report: DedupReport, *, wanted: bool, contained: bool) -> None:
+    from morelike.dedup import asides_of
+
     for group in report.groups:
-        what = "the same bytes at several places" if group.kind == "equal" else "nearly the same"
-        line(f"{group.keeper[:ID_LENGTH]}  {what}")
+        line(f"{group.keeper[:ID_LENGTH]}  {_WHAT[group.kind]}")
         for at, member in enumerate(group.members):
             line(_line_of(group, member, first=at == 0))
-    equal = sum(group.kind == "equal" for group in report.groups)
-    groups = [group for group in report.groups if group.kind == "near"]
-    count = sum(len(group.members) - 1 for group in groups)
+    equal, copies, parts = (sum(group.kind == kind for group in report.groups) for kind in _WHAT)
+    count = len(asides_of(report.groups, contained=contained))
+    inside = f"; {parts} hold{'s' * (parts == 1)} others" if parts else ""
     line(
-        f"{equal} found at several places; {len(groups)} group{'s' * (len(groups) != 1)} of near duplicates, "
+        f"{equal} found at several places; {copies} group{'s' * (copies != 1)} of near duplicates{inside}, "
         f"{count} that could be set aside"
     )
     if not report.near:
@@ -180,15 +193,21 @@ def _print(session: Session, collection: str, report: DedupReport, *, wanted: bo
         line(f"set aside {report.set_aside}; --purge would free {human_size(report.would_free)}")
         line(f"undo: {session.call(f'dedup {collection} --undo --run {report.run}')}")
     elif count and not wanted:
-        line(f"nothing was changed; set them aside: {session.call(f'dedup {collection} --apply')}")
+        also = " --contained" * contained
+        line(f"nothing was changed; set them aside: {session.call(f'dedup {collection} --apply{also}')}")
 
 
 def _line_of(group: Group, member: Member, *, first: bool) -> str:
+    if group.kind == "equal" or (group.kind == "contains" and first):
+        return f"  {near(member.source)}"
+    if group.kind == "contains":
+        where = f"{human_time(member.why['from'])}–{human_time(member.why['to'])}"
+        return f"  {near(member.source)}  lies in  {near(group.members[0].source)}  {where}"
     size = human_size(member.size)
+    if member.duration:
+        size = f"{human_time(member.duration)}, {size}"
     if member.width and member.height:
         size = f"{member.width} × {member.height}, {size}"
-    if group.kind == "equal":
-        return f"  {near(member.source)}"
     part = "keep" if first else f"{member.score:.2f}"
     return f"  {part:<4}  {member.item[:ID_LENGTH]}  {near(member.source)}  {size}"
 
@@ -247,6 +266,7 @@ def _group_shape(group: Group) -> dict[str, Any]:
                 "media_type": member.media_type,
                 "width": member.width,
                 "height": member.height,
+                "duration": member.duration,
                 "score": member.score,
                 "why": dict(member.why),
             }

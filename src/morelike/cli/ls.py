@@ -12,7 +12,7 @@ from morelike.cli.search import ID_LENGTH
 from morelike.cli.session import session_of
 from morelike.cli.text import human_size, near
 from morelike.errors import UsageError
-from morelike.shapes import item_shape, rejection_shape, source_name
+from morelike.shapes import collection_shape, item_shape, rejection_shape, source_name
 
 if TYPE_CHECKING:
     from morelike.library import CollectionSummary
@@ -65,17 +65,7 @@ def ls(
 
 
 def _collections(summaries: list[CollectionSummary], *, as_json: bool) -> None:
-    shapes: list[dict[str, Any]] = [
-        {
-            "name": summary.name,
-            "modality": summary.modality,
-            "items": summary.items,
-            "rejected": summary.rejected,
-            "encoders": [space.card.id for space in summary.spaces if space.active],
-            "created_at": summary.created_at,
-        }
-        for summary in summaries
-    ]
+    shapes: list[dict[str, Any]] = [collection_shape(summary) for summary in summaries]
     if as_json:
         print_json({"collections": shapes})
     elif not shapes:

@@ -11,9 +11,9 @@ from typing import Any
 
 from morelike.calibration import keep_calibrated
 from morelike.dedup.groups import Group
+from morelike.dedup.keeping import Keep
 from morelike.dedup.run import (
     DedupReport,
-    Keep,
     bring_back,
     find,
     forget_distinct,
@@ -52,7 +52,9 @@ class Duplicates(ABC):
         progress: Callable[[Progress], None] | None = None,
         stop: Event | None = None,
     ) -> list[Group]:
-        """Groups of equal and (with ``near``) nearly equal items; nothing is changed.
+        """Groups of equal and (with ``near``) nearly equal items, and of those that lie in longer ones.
+
+        Nothing is changed.
 
         ``threshold``: how alike near ones are at least, 0 to 1; None is the one that was measured. Raises UsageError.
         """
@@ -66,17 +68,19 @@ class Duplicates(ABC):
         near: bool = True,
         threshold: float | None = None,
         dry_run: bool = False,
+        contained: bool = False,
         progress: Callable[[Progress], None] | None = None,
         stop: Event | None = None,
     ) -> DedupReport:
         """Set aside all but one of each group of near duplicates: no search finds them, and ``undo_dedup`` undoes it.
 
-        ``keep``: ``best`` (most pixels, then the larger file), ``largest``, ``oldest`` or ``newest``. With ``dry_run``
+        ``keep``: ``best`` (most pixels, then the longer one, then the larger file), ``largest``, ``oldest`` or
+        ``newest``. With ``contained`` films and recordings that lie in longer ones are set aside too. With ``dry_run``
         nothing is changed; nor where ``stop`` was set on the way. Raises UsageError, StoreError.
         """
         looking: dict[str, Any] = {"near": near, "threshold": threshold, "progress": progress, "stop": stop}
         found = find(self._stores, self._record, self._modality, keep=keep, **looking)
-        report = set_aside(self._stores, self._record, found, dry_run=dry_run)
+        report = set_aside(self._stores, self._record, found, dry_run=dry_run, contained=contained)
         if report.set_aside:
             keep_calibrated(self._stores, self._record)
         return report

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from threading import Event, Lock
-from time import monotonic
+from threading import Lock
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,24 +15,18 @@ from numpy.typing import NDArray
 from morelike.dedup.alignment import Floats
 from morelike.dedup.candidates import Pairs, Sketches, by_hash, by_neighbours
 from morelike.dedup.groups import Likeness, Pair, pair_of
+from morelike.dedup.looking import PAGE, Alike, Looking, pages
 from morelike.dedup.pictures import Pictures, Screened
-from morelike.errors import DecodeError, ItemError, OriginalGone
+from morelike.errors import ItemError, OriginalGone
 from morelike.originals import original
-from morelike.prepare import decode_pool, decoding, map_ahead
-from morelike.progress import Progress
-from morelike.protocols import Modality
-from morelike.types import Collection, Ids, Item, Kind, Payload, Rejection, SegmentSpec, Space
-from morelike.wiring import Stores
+from morelike.prepare import decoding, map_ahead
+from morelike.types import WHOLE, Ids, Item, Kind, Payload, SegmentSpec
 
-__all__ = ["VERIFIERS", "Near", "Teller", "Verifier", "pages"]
+__all__ = ["VERIFIERS", "Near", "Verifier"]
 
-PAGE = 500
 SCREENED = 256
 LOOKS = 192
 """How many items' looks are kept at once, a third of a megabyte each for pictures."""
-REJECTIONS_KEPT = 1000
-TICK = 0.1
-RATE_WINDOW = 10.0
 
 
 class Verifier(Protocol):
@@ -57,37 +49,6 @@ class Verifier(Protocol):
 
 VERIFIERS: Mapping[Kind, Callable[[], Verifier]] = {"image": Pictures}
 """By payload kind; items of another kind have no near duplicates yet."""
-
-
-class Teller:
-    """Tells where a run is, as sentences, at most ten times a second."""
-
-    def __init__(self, tell: Callable[[Progress], None] | None) -> None:
-        self._tell = tell
-        self._told = 0.0
-        self._recent: deque[tuple[float, int]] = deque()
-        self.begin("", 0)
-
-    def begin(self, what: str, total: int) -> None:
-        """``what``: a sentence's beginning, ``pictures looked at``."""
-        self._what, self._total = what, total
-        self._recent.clear()
-
-    def at(self, done: int, current: str = "") -> None:
-        now = monotonic()
-        if self._tell is None or (now - self._told < TICK and done < self._total):
-            return
-        self._told = now
-        self._recent.append((now, done))
-        while len(self._recent) > 2 and now - self._recent[0][0] > RATE_WINDOW:
-            self._recent.popleft()
-        since, before = self._recent[0]
-        rate = (done - before) / max(now - since, 1e-3) if done > before else 0.0
-        eta = (self._total - done) / rate if rate > 0 else None
-        sentence = f"{done} of {self._total} {self._what}"
-        if eta:
-            sentence += f", {round(eta) // 60}:{round(eta) % 60:02} left"
-        self._tell(Progress(done, 0, 0, done, self._total, rate, eta, current, note=sentence))
 
 
 @dataclass(slots=True)
@@ -113,41 +74,30 @@ def _task(one: str, other: str, screened: Screened, at: int) -> _Task:
 
 
 class Near:
-    """One look for near duplicates. ``rejections``: items that could not be looked at."""
+    """The look at items that are one segment each."""
 
-    def __init__(
-        self,
-        stores: Stores,
-        collection: Collection,
-        modality: Modality,
-        *,
-        threshold: float,
-        teller: Teller,
-        stop: Event,
-    ) -> None:
-        self._stores = stores
-        self._collection = collection
-        self._modality = modality
-        self._threshold = threshold
-        self._teller = teller
-        self._stop = stop
+    def __init__(self, looking: Looking) -> None:
+        self._looking = looking
+        self._stores = looking.stores
+        self._collection = looking.collection
+        self._modality = looking.modality
+        self._threshold = looking.threshold
+        self._teller = looking.teller
+        self._stop = looking.stop
         self._looks: OrderedDict[tuple[Kind, str], Any] = OrderedDict()
         self._lock = Lock()
-        self.rejections: dict[str, Rejection] = {}
-        self.looked_at = 0
 
-    def pairs(self) -> dict[Pair, Likeness]:
-        """Every pair of ready items that is alike enough. Where ``stop`` was set, those found until then."""
+    def pairs(self) -> Alike:
+        """See ``Look``."""
         found: dict[Pair, Likeness] = {}
-        workers = self._stores.settings.workers or os.cpu_count() or 1
-        with decode_pool(workers) as pool:
+        with self._looking.pool() as pool:
             for kind in self._modality.kinds:
                 if kind in VERIFIERS:
                     found.update(self._pairs_of(kind, VERIFIERS[kind](), pool))
-        return found
+        return Alike(found)
 
     def compare(self, one: str, other: str) -> Likeness | None:
-        """Two items held against each other, whatever was found before."""
+        """See ``Look``."""
         for kind in self._modality.kinds:
             if kind not in VERIFIERS or self._stop.is_set():
                 continue
@@ -186,7 +136,7 @@ class Near:
             segments = self._stores.catalog.segments_of(self._collection, [item.id for item in items])
             for item in items:
                 own = segments.get(item.id, [])
-                if len(own) == 1 and own[0].kind == kind:
+                if len(own) == 1 and own[0].kind == kind and own[0].span == WHOLE:
                     known.ids.append(item.id)
                     known.segments.append(own[0].id)
             if self._stop.is_set():
@@ -215,13 +165,13 @@ class Near:
         for (at, _), result in map_ahead(pool, work, wanted(), self._stores.settings.look_ahead):
             if isinstance(result, tuple):
                 sketches.put(at, *result)
-                self.looked_at += 1
+                self._looking.looked_at += 1
             self._teller.at(at + 1)
 
     def _candidates(self, kind: Kind, known: _Known, sketches: Sketches) -> Pairs:
         found = [by_hash(sketches.hashes, sketches.hashed)]
         ids: Ids = np.array(known.segments, dtype=np.int64)
-        for space in self._spaces(kind):
+        for space in filter(lambda space: space.has_vectors, self._looking.spaces(kind)):
             self._teller.begin("neighbourhoods searched", len(ids))
 
             def stopped(done: int) -> bool:
@@ -233,10 +183,6 @@ class Near:
         both = sketches.seen[pairs[:, 0]] & sketches.seen[pairs[:, 1]]
         chosen: Pairs = pairs[both]
         return chosen
-
-    def _spaces(self, kind: Kind) -> Sequence[Space]:
-        spaces = self._stores.catalog.spaces(self._collection)
-        return [space for space in spaces if space.active and space.kind == kind and space.has_vectors]
 
     def _tasks(self, verifier: Verifier, known: _Known, sketches: Sketches, pairs: Pairs) -> Iterator[_Task]:
         self._teller.begin("pairs compared", len(pairs))
@@ -283,22 +229,6 @@ class Near:
             blob = original(self._stores, item)
             with decoding(blob):
                 return self._modality.load(blob, SegmentSpec(kind), {"side": side})
-        except (ItemError, OriginalGone) as error:
-            self._reject(item, getattr(error, "stage", "source"), str(error))
-        except MemoryError:
-            self._reject(item, DecodeError.stage, "there is not enough memory to decode it")
+        except (ItemError, OriginalGone, MemoryError) as error:
+            self._looking.pass_over(item, error)
         return None
-
-    def _reject(self, item: Item, stage: str, reason: str) -> None:
-        uri = item.sources[0].uri if item.sources else item.id
-        with self._lock:
-            if len(self.rejections) < REJECTIONS_KEPT:
-                self.rejections[item.id] = Rejection(uri, item.id, stage, reason)
-
-
-def pages(stores: Stores, collection: Collection) -> Iterator[list[Item]]:
-    """Ready items, oldest first."""
-    offset = 0
-    while page := stores.catalog.items(collection, offset=offset, limit=PAGE):
-        offset += len(page)
-        yield page

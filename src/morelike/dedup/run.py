@@ -7,23 +7,36 @@ no search finds it. Nothing is lost until ``purge``.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from threading import Event
 from time import monotonic
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 
-from morelike.dedup.groups import Group, Likeness, Member, Pair, group_pairs, pair_of
-from morelike.dedup.near import VERIFIERS, Near, Teller, pages
+from morelike.dedup.films import Films
+from morelike.dedup.groups import (
+    Group,
+    GroupKind,
+    Likeness,
+    Pair,
+    asides_of,
+    group_contained,
+    group_pairs,
+    pair_of,
+)
+from morelike.dedup.keeping import Keep, lacking, member, order
+from morelike.dedup.looking import Look, Looking, Teller
+from morelike.dedup.near import VERIFIERS, Near
+from morelike.dedup.sounds import Recordings
 from morelike.deletion import delete_items
 from morelike.errors import UsageError
 from morelike.progress import Progress
-from morelike.protocols import Modality
+from morelike.protocols import LoadsRuns, Modality
 from morelike.records import Aside
-from morelike.types import Collection, Item, Rejection
+from morelike.types import Collection, Item, Rejection, Space
 from morelike.wiring import Stores
 
 __all__ = [
@@ -39,14 +52,9 @@ __all__ = [
     "set_aside",
 ]
 
-Keep = Literal["best", "largest", "oldest", "newest"]
-"""Which of a group stays: ``best``: most pixels, then the larger file, then the one without loss, then the oldest."""
-
 THRESHOLD = 0.5
 """How alike near duplicates are at least; docs/dedup.md says what that finds and what not."""
-_LOSSLESS = frozenset({"image/png", "image/tiff", "image/bmp", "image/x-portable-anymap", "image/x-portable-pixmap"})
 _RUN_LENGTH = 8
-_Order = tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +67,7 @@ class Found:
     seconds: float
     interrupted: bool
     near: bool
-    """Whether near duplicates were looked for: the modality may have no way to be sure of them."""
+    """Whether near duplicates were looked for: there may be no way to be sure of them, or no index of recordings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,97 +109,77 @@ def find(
         raise UsageError(f"the threshold is {threshold}", hint="above 0, up to 1: only what is the same pixel by pixel")
     if keep not in get_args(Keep):
         raise UsageError(f"{keep!r} is no way to choose what is kept", hint=", ".join(get_args(Keep)))
-    stop = stop or Event()
-    groups = _equal(stores, collection, stop)
-    near = near and any(kind in VERIFIERS for kind in modality.kinds)
-    look = Near(stores, collection, modality, threshold=threshold, teller=Teller(progress), stop=stop)
-    if near and not stop.is_set():
-        pairs = look.pairs()
-        groups += _near(stores, collection, look, pairs, keep)
-    rejections = tuple(sorted(look.rejections.values(), key=lambda row: row.uri))
-    return Found(tuple(groups), rejections, look.looked_at, monotonic() - began, stop.is_set(), near)
+    looking = Looking(stores, collection, modality, threshold, Teller(progress), stop or Event())
+    groups = _equal(looking)
+    looks = _looks(looking) if near else []
+    for look in looks:
+        if not looking.stop.is_set():
+            groups += _groups(looking, look, keep)
+    rejections = tuple(sorted(looking.rejections.values(), key=lambda row: row.uri))
+    seconds = monotonic() - began
+    return Found(tuple(groups), rejections, looking.looked_at, seconds, looking.stop.is_set(), bool(looks))
 
 
-def _equal(stores: Stores, collection: Collection, stop: Event) -> list[Group]:
+def _looks(looking: Looking) -> list[Look]:
+    """What can make sure of this collection's media."""
+    kinds = looking.modality.kinds
+    landmarks = [
+        space for kind in kinds for space in looking.spaces(kind) if space.card.form == "sketch" and _ticks(space)
+    ]
+    recordings: list[Look] = [Recordings(looking, space) for space in landmarks[:1]]
+    if isinstance(looking.modality, LoadsRuns):
+        frames = [space for space in looking.spaces("image") if space.has_vectors]
+        return [*recordings, *(Films(looking, space) for space in frames[:1])]
+    return [*recordings, *([Near(looking)] if any(kind in VERIFIERS for kind in kinds) else [])]
+
+
+def _ticks(space: Space) -> bool:
+    return "tick" in space.card.options
+
+
+def _equal(looking: Looking) -> list[Group]:
     """Items that were found at several places."""
-    groups: list[Group] = []
-    for items in pages(stores, collection):
-        for item in items:
-            if len(item.sources) > 1:
-                members = tuple(replace(_member(item), source=source.uri) for source in item.sources)
-                groups.append(Group("equal", item.id, members))
-        if stop.is_set():
-            break
-    return groups
-
-
-def _near(stores: Stores, collection: Collection, look: Near, pairs: dict[Pair, Likeness], keep: Keep) -> list[Group]:
-    named = sorted({item_id for pair in pairs for item_id in pair})
-    items = stores.catalog.get_items(collection, named)
-    pairs = {pair: likeness for pair, likeness in pairs.items() if pair[0] in items and pair[1] in items}
-    distinct = stores.catalog.distinct(collection)
-    grouped = group_pairs(pairs, lambda item_id: _order(items[item_id], keep), distinct, look.compare)
     return [
-        Group(
-            "near",
-            group[0][0],
-            tuple(
-                replace(_member(items[item_id]), score=likeness.score, why=likeness.why) for item_id, likeness in group
-            ),
-        )
-        for group in grouped
+        Group("equal", item.id, tuple(replace(member(item), source=source.uri) for source in item.sources))
+        for item in looking.items()
+        if len(item.sources) > 1
     ]
 
 
-def _member(item: Item) -> Member:
-    source = item.sources[0].uri if item.sources else ""
-    width, height = item.info.get("width"), item.info.get("height")
-    return Member(item.id, source, item.digest.size, item.media_type, width, height)
-
-
-def _order(item: Item, keep: Keep) -> _Order:
-    """The least is kept."""
-    size, moment = item.digest.size, _moment(item)
-    pixels = int(item.info.get("width") or 0) * int(item.info.get("height") or 0)
-    best: _Order = (-pixels, -size, item.media_type not in _LOSSLESS, moment)
-    if keep == "largest":
-        return (-size, *best)
-    if keep == "oldest":
-        return (moment, *best)
-    if keep == "newest":
-        return (_Reversed(moment), *best)
-    return best
-
-
-def _moment(item: Item) -> str:
-    """When it was taken, as far as the picture says so; else when its file was last changed; else when it was added."""
-    taken = item.info.get("taken")
-    if isinstance(taken, str) and taken:
-        return taken
-    changed = [source.modified_ns for source in item.sources if source.modified_ns is not None]
-    return _iso(min(changed)) if changed else item.added_at
-
-
-def _iso(nanoseconds: int) -> str:
-    return str(np.datetime64(nanoseconds // 1000, "us"))
-
-
-@dataclass(frozen=True, slots=True)
-class _Reversed:
-    text: str
-
-    def __lt__(self, other: _Reversed) -> bool:
-        return self.text > other.text
-
-
-def set_aside(stores: Stores, collection: Collection, found: Found, *, dry_run: bool = False) -> DedupReport:
-    """Set aside all but the keeper of each near group, in one transaction; nothing where the look was interrupted."""
-    wanted = [
-        Aside(member.item, group.keeper, "", member.score)
-        for group in found.groups
-        if group.kind == "near"
-        for member in group.members[1:]
+def _groups(looking: Looking, look: Look, keep: Keep) -> list[Group]:
+    """Copies, then what lies in longer ones."""
+    alike = look.pairs()
+    catalog, collection = looking.stores.catalog, looking.collection
+    named = sorted({item_id for pair in (*alike.near, *alike.contained) for item_id in pair})
+    items = catalog.get_items(collection, named)
+    distinct = catalog.distinct(collection)
+    pairs = {pair: likeness for pair, likeness in alike.near.items() if pair[0] in items and pair[1] in items}
+    lacks = lacking(items.values(), pairs)
+    near = group_pairs(pairs, lambda item_id: order(items[item_id], keep, lacks[item_id]), distinct, look.compare)
+    held = {
+        pair: likeness
+        for pair, likeness in alike.contained.items()
+        if pair[0] in items and pair[1] in items and pair_of(*pair) not in distinct
+    }
+    return [
+        *(_group("near", items, group) for group in near),
+        *(_group("contains", items, group) for group in group_contained(held, near)),
     ]
+
+
+def _group(kind: GroupKind, items: Mapping[str, Item], group: Sequence[tuple[str, Likeness]]) -> Group:
+    members = tuple(replace(member(items[item]), score=likeness.score, why=likeness.why) for item, likeness in group)
+    return Group(kind, group[0][0], members)
+
+
+def set_aside(
+    stores: Stores, collection: Collection, found: Found, *, dry_run: bool = False, contained: bool = False
+) -> DedupReport:
+    """Set aside all but the keeper of each near group, in one transaction; nothing where the look was interrupted.
+
+    With ``contained`` what lies in a longer one too: a clip is no copy of its film.
+    """
+    wanted = asides_of(found.groups, contained=contained)
     run, free = "", 0
     if wanted and not found.interrupted:
         if dry_run:

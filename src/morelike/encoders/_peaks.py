@@ -30,6 +30,8 @@ def peaks(samples: NDArray[np.float32]) -> tuple[Ints, Ints]:
     spectrum = _levels(samples)
     largest = _largest_near(spectrum)
     tick, pitch = np.nonzero((spectrum == largest) & (spectrum > np.log(_SILENT)))
+    few = _strongest_of_tick(tick, spectrum[tick, pitch])  # changes nothing below but the time that it takes
+    tick, pitch = tick[few], pitch[few]
     kept = _strongest(tick, spectrum[tick, pitch])
     return tick[kept], pitch[kept] + _LOWEST
 
@@ -61,6 +63,15 @@ def _running_max(values: NDArray[np.float32], near: int) -> NDArray[np.float32]:
         reach *= 2
     rest = width - reach
     return np.maximum(padded[:, : padded.shape[1] - rest], padded[:, rest:]) if rest else padded
+
+
+def _strongest_of_tick(tick: Ints, level: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which peaks are among the ``_KEPT`` strongest of their own tick: a click is flat and has hundreds."""
+    order = np.lexsort((-level, tick))
+    place = np.arange(len(tick)) - np.searchsorted(tick, tick)  # `order` has the ticks in the same places
+    kept = np.zeros(len(tick), dtype=bool)
+    kept[order] = place < _KEPT
+    return kept
 
 
 def _strongest(tick: Ints, level: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from morelike.errors import DecodeError
+from morelike.modalities._effort import Effort
 from morelike.modalities._film_pixels import THUMB_SIZE, Picture, Thumb
 from morelike.modalities._opening import label, opened
 from morelike.modalities._pixels import to_rgb
@@ -30,8 +31,10 @@ _MOST_CHUNKS = 100_000
 class AnimatedPicture:
     """The frames of an opened animation; the same methods as ``FilmFrames`` has."""
 
-    def __init__(self, image: Image.Image, milliseconds: Sequence[int]) -> None:
+    def __init__(self, image: Image.Image, milliseconds: Sequence[int], effort: Effort) -> None:
         self._image = image
+        self._effort = effort
+        self._at = 0
         self._ends = [end / 1000 for end in accumulate(milliseconds)]
         self._starts = [0.0, *self._ends[:-1]]
 
@@ -72,13 +75,24 @@ class AnimatedPicture:
                 luma, *colours = (np.asarray(plane) for plane in small.split())
                 yield time, np.concatenate([luma.ravel(), *(colour[::2, ::2].ravel() for colour in colours)])
 
+    def afford(self, segments: int) -> None:
+        """Raises DecodeError where each run of so many segments would decode too much to get to its first frame."""
+        self._effort.spend_on_runs(segments, *self._image.size, len(self._ends))
+
+    def glimpse(self, side: int) -> Picture:
+        """The first frame."""
+        return next(self.pictures([0.0], side))
+
     def _frame(self, number: int) -> Image.Image:
+        steps = number - self._at if number > self._at else number + 1  # each frame is painted over the one before
+        self._effort.spend(*self._image.size, steps)
+        self._at = number
         self._image.seek(number)
         return to_rgb(self._image.copy())
 
 
 @contextmanager
-def opened_animation(blob: Blob, max_pixels: int) -> Iterator[AnimatedPicture]:
+def opened_animation(blob: Blob, max_pixels: int, effort: Effort) -> Iterator[AnimatedPicture]:
     """Raises DecodeError where the bytes are no WebP that moves, or are damaged; SourceError."""
     milliseconds = _durations(blob)
     with opened(blob, max_pixels) as picture:
@@ -88,7 +102,7 @@ def opened_animation(blob: Blob, max_pixels: int) -> Iterator[AnimatedPicture]:
         if count > _MOST_FRAMES:
             raise DecodeError(f"{label(blob)} has {count:,} frames, more than the {_MOST_FRAMES:,} allowed")
         shown = [_shown(milliseconds[i] if i < len(milliseconds) else 0) for i in range(count)]
-        yield AnimatedPicture(picture.image, shown)
+        yield AnimatedPicture(picture.image, shown, effort)
 
 
 def _shown(milliseconds: int) -> int:

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from morelike.errors import DecodeError
+from morelike.modalities._effort import Effort
 from morelike.modalities._exif import printable
 from morelike.modalities._film_pixels import Painter, Picture, Thumb, Turn, turn_of
 from morelike.modalities._media import label, opened
@@ -44,9 +45,10 @@ _ENCRYPTED = frozenset({"encv", "drmi"})
 class _Reader:
     """One opened container and its picture stream, with the first frame decoded."""
 
-    def __init__(self, container: InputContainer, name: str, max_pixels: int) -> None:
+    def __init__(self, container: InputContainer, name: str, max_pixels: int, effort: Effort) -> None:
         self.container = container
         self._name = name
+        self._effort = effort
         self.stream = _picture_stream(container, name)
         context: Any = self.stream.codec_context
         context.options = {**context.options, "max_pixels": str(max_pixels)}
@@ -116,6 +118,7 @@ class _Reader:
         context: Any = self.stream.codec_context
         idle = 0
         for packet in packets:
+            self._effort.spend(context.width, context.height)  # a packet that holds no frame costs time too
             try:
                 frames = context.decode(packet)
             except FFmpegError:
@@ -129,13 +132,16 @@ class _Reader:
 class FilmFrames:
     """An opened film; ``first`` frame, ``zero`` (the container's time that is second 0) and its streams are known."""
 
-    def __init__(self, blob: Blob, reader: _Reader, stack: ExitStack, max_pixels: int) -> None:
+    def __init__(self, blob: Blob, reader: _Reader, stack: ExitStack, max_pixels: int, effort: Effort) -> None:
         self._blob = blob
         self._reader = reader
         self._stack = stack
         self._max_pixels = max_pixels
+        self._effort = effort
         self._moved = False
         self._length = 0.0
+        self._group = 0
+        """Frames from one key frame to the next, at most, where all were counted."""
         self.counted = 0
         """Frames, where ``length`` counted them all."""
         self.name = label(blob, "video")
@@ -175,6 +181,17 @@ class FilmFrames:
             while after is not None and after[0] <= moment + FRAME_EPSILON:
                 here, after = after, next(coming, None)
             yield here[1]
+
+    def afford(self, segments: int) -> None:
+        """Raises DecodeError where loading so many segments, run by run, would decode too much over and over."""
+        if segments and not self._group:
+            with opened(self._blob, what="video") as container:
+                self._last_packet(container, None)
+        self._effort.spend_on_runs(segments, self.first.width, self.first.height, self._group)
+
+    def glimpse(self, side: int) -> Picture:
+        """The first frame, which is decoded already."""
+        return self.painter.picture(self.first, side)
 
     def pictures(self, moments: Sequence[float], side: int = 0) -> Iterator[Picture]:
         """uint8 (h, w, 3) RGB of each of the moments, which ascend; the shorter side is about ``2 * side``."""
@@ -241,7 +258,7 @@ class FilmFrames:
 
         stream: Any = container.streams[self.stream.index]
         ends: float | None = None
-        count = 0
+        count = last_key = 0
         step = 1 / float(stream.average_rate) if stream.average_rate else 0.0
         try:
             if start is not None:
@@ -249,7 +266,9 @@ class FilmFrames:
             for packet in container.demux(stream):
                 stamp = packet.pts if packet.pts is not None else packet.dts
                 if packet.size and stamp is not None and not packet.is_discard:
+                    last_key = count if packet.is_keyframe else last_key
                     count += 1
+                    self._group = max(self._group, count - last_key)
                     lasts = packet.duration * float(stream.time_base) if packet.duration else step
                     ends = max(ends if ends is not None else -math.inf, stamp * float(stream.time_base) + lasts)
         except (FFmpegError, OverflowError, ValueError):
@@ -296,17 +315,17 @@ class FilmFrames:
         if self._moved:
             self._stack.close()
             container = self._stack.enter_context(opened(self._blob, what="video"))
-            self._reader = _Reader(container, self.name, self._max_pixels)
+            self._reader = _Reader(container, self.name, self._max_pixels, self._effort)
         self._moved = True
 
 
 @contextmanager
-def opened_film(blob: Blob, max_pixels: int) -> Iterator[FilmFrames]:
+def opened_film(blob: Blob, max_pixels: int, effort: Effort) -> Iterator[FilmFrames]:
     """The film with its first frame decoded. Raises DecodeError; SourceError where the bytes cannot be had."""
     limit = min(max_pixels, _MOST_PIXELS)
     with ExitStack() as stack:
         container = stack.enter_context(opened(blob, what="video"))
-        yield FilmFrames(blob, _Reader(container, label(blob, "video"), limit), stack, limit)
+        yield FilmFrames(blob, _Reader(container, label(blob, "video"), limit, effort), stack, limit, effort)
 
 
 def _picture_stream(container: InputContainer, name: str) -> VideoStream:

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO, Literal, NoReturn
 
 from morelike.errors import DecodeError, MorelikeError, SourceError
 from morelike.modalities._exif import printable
+from morelike.modalities._mp4_index import check_index, may_be_boxes
 from morelike.types import Blob
 
 if TYPE_CHECKING:
@@ -56,14 +57,18 @@ def opened(
     """
     import av
 
-    allowed = formats or (FILMS if what == "video" else SOUNDS)
     with (
         translated(blob, what),
         _stream(blob) as stream,
         av.open(
             _Nameless(stream),
             "r",
-            options={**_LIMITS, "format_whitelist": ",".join(sorted(allowed))},
+            options={
+                **_LIMITS,
+                "format_whitelist": _allowed(
+                    stream, formats or (FILMS if what == "video" else SOUNDS), label(blob, what)
+                ),
+            },
             metadata_errors="ignore",
             buffer_size=_BUFFER,
             timeout=_PATIENCE,
@@ -74,6 +79,15 @@ def opened(
             if one.type in {"audio", "video"} and one.codec_context is not None:
                 one.codec_context.thread_count = 1  # the pool has a thread a core already; and repeatable
         yield container
+
+
+def _allowed(stream: BinaryIO, formats: Collection[str], name: str) -> str:
+    """The demuxers for these bytes, with commas; MP4's only after a look at what its header asks for."""
+    boxes = may_be_boxes(stream.read(8))
+    if boxes and "mov" in formats:
+        check_index(stream, name)
+    stream.seek(0)
+    return ",".join(sorted(set(formats) if boxes else set(formats) - {"mov"}))
 
 
 def label(blob: Blob, what: str = "audio") -> str:

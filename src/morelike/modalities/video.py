@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 from typing import Any, Protocol
 
@@ -14,13 +14,15 @@ from PIL import Image
 
 from morelike.errors import DecodeError, QueryError, UsageError
 from morelike.modalities._animated import opened_animation
+from morelike.modalities._effort import AT_A_GLANCE, Effort, TooMuchEffort
 from morelike.modalities._film_pixels import Picture, Thumb
 from morelike.modalities._formats import recognise
 from morelike.modalities._frames import FilmFrames, opened_film
-from morelike.modalities._media import label
+from morelike.modalities._media import label, translated
 from morelike.modalities._shots import THUMB_EVERY, Shots, key_spans
 from morelike.modalities._sound import read_sounds, read_whole, sound_length
 from morelike.modalities._video_formats import film_format, named_like_a_film
+from morelike.modalities._waveform import peaks_of
 from morelike.modalities._windows import part_of, settled_windows, windows
 from morelike.settings import Settings
 from morelike.types import WHOLE, Blob, Kind, Metadata, Payload, Preview, SegmentSpec, Span
@@ -31,6 +33,7 @@ _HEAD = 4096
 _NAMED_ONLY = 0.05
 """Confidence where only the name speaks for a film."""
 _MOST_SEGMENTS = 100_000
+_LONGEST = 864_000.0  # seconds of a film that is cut in shots; three segments each 30 seconds make 86 400
 _CLOSEST, _FURTHEST = 0.02, 3600.0  # seconds of ``every``
 _PREVIEW_QUALITY = 85
 _GLANCES = (0.1, 0.3, 0.5)  # of a film's length: the first frame is often black
@@ -47,6 +50,10 @@ class Film(Protocol):
     def pictures(self, moments: Sequence[float], side: int = 0) -> Iterator[Picture]: ...
 
     def thumbs(self, start: float, end: float, every: float) -> Iterator[tuple[float, Thumb]]: ...
+
+    def afford(self, segments: int) -> None: ...
+
+    def glimpse(self, side: int) -> Picture: ...
 
 
 class VideoModality:
@@ -110,6 +117,7 @@ class VideoModality:
         with self._opened(blob) as film:
             start, end = part_of(film.length(), at)
             spans = list(_spans(film, start, end, options.get("every"), label(blob, "video")))
+            film.afford(len(spans))
         yield from (SegmentSpec("image", Span("seconds", first, last)) for first, last in spans)
         yield from _sounds(blob, options, at, _MOST_SEGMENTS - len(spans))
 
@@ -139,35 +147,53 @@ class VideoModality:
         varied of three. Raises DecodeError.
         """
         side = max(side, 1)
-        with self._opened(blob) as film:
+        with self._opened(blob, AT_A_GLANCE) as film:
             whole = film.length() if span == WHOLE else 0.0
             moments = [glance * whole for glance in _GLANCES] if span == WHOLE else [_middle(span, whole)]
-            picture = max(film.pictures(moments, side), key=lambda pixels: float(np.var(pixels)))
+            picture = _most_varied(film, moments, side)
         image = Image.fromarray(picture)
         image.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=2.0)
         buffer = io.BytesIO()
         image.save(buffer, "JPEG", quality=_PREVIEW_QUALITY)
         return Preview(buffer.getvalue(), "image/jpeg", *image.size)
 
+    def peaks(self, blob: Blob, n: int = 800, span: Span = WHOLE) -> tuple[float, ...]:
+        """The loudest sample of each of ``n`` parts of the span, 0 to 1. Raises DecodeError where it has no sound."""
+        with self._opened(blob) as film:
+            start, end = part_of(film.length(), span)
+        with translated(blob, "video"):
+            return peaks_of(blob, start, end, max(n, 1), "video")
+
     def identity(self, blob: Blob) -> str | None:  # noqa: ARG002  # likewise
         """None: a film is its bytes."""
         return None
 
     @contextmanager
-    def _opened(self, blob: Blob) -> Iterator[Film]:
-        """Raises DecodeError on a picture, and on a GIF or WebP that does not move."""
+    def _opened(self, blob: Blob, most: int = 0) -> Iterator[Film]:
+        """Raises DecodeError on a picture, and on a GIF or WebP that does not move; later where more than ``most``
+        pixels are decoded (0: as many as a film of its size may have).
+        """
+        effort = Effort(label(blob, "video"), blob.size, most)
         head = blob.read(_HEAD)
         picture = recognise(head)
         if picture is not None and picture.name == "WEBP":
-            with opened_animation(blob, self._max_pixels) as animation:
+            with opened_animation(blob, self._max_pixels, effort) as animation:
                 yield animation
             return
         if picture is not None and picture.name != "GIF":
             raise DecodeError(f"{label(blob, 'video')} is a picture ({picture.name}), no film")
-        with opened_film(blob, self._max_pixels) as film:
+        with opened_film(blob, self._max_pixels, effort) as film:
             if picture is not None and not _moves(film):
                 raise DecodeError(f"{film.name} has one frame: it is a picture, no film")
             yield film
+
+
+def _most_varied(film: Film, moments: Sequence[float], side: int) -> Picture:
+    """Of the frames that can be reached soon; the first one where none can be."""
+    reached: list[Picture] = []
+    with suppress(TooMuchEffort):
+        reached.extend(film.pictures(moments, side))
+    return max(reached or [film.glimpse(side)], key=lambda pixels: float(np.var(pixels)))
 
 
 def _moves(film: FilmFrames) -> bool:
@@ -190,6 +216,8 @@ def _spans(film: Film, start: float, end: float, every: object, name: str) -> It
     seen = shots.times[-1] if shots.times else start
     if end - seen > _LEFT_OUT + 2 * shots.longest_step():
         end = seen
+    if end - start > _LONGEST:
+        raise DecodeError(f"{name} lasts {end - start:.0f} s", hint=f"{_LONGEST / 86400:.0f} days are possible")
     yield from ((round(first, 4), round(last, 4)) for first, last in key_spans(start, end, shots.cuts()))
 
 

@@ -56,6 +56,11 @@ class _Found:
     share: float
     offset: float
     span: Span
+    why: Mapping[str, int]
+
+    @property
+    def unit(self) -> dict[str, float]:
+        return {"containment": self.share, "landmarks": float(self.votes), "offset": round(self.offset, 3)}
 
 
 def recording(asked: Asked, n: int) -> list[Ranked]:
@@ -93,12 +98,7 @@ def _ranked(asked: Asked, space: Space, example: Example, n: int) -> Ranked:
         shifts = _candidates(asked, space, pieces, tick, n)
         found = _counted(asked, space, query, shifts, tick)
     found = sorted(found, key=lambda one: (-one.share, one.segment.id))
-    details = {
-        one.segment.id: Detail(
-            one.span, {"containment": one.share, "landmarks": float(one.votes), "offset": round(one.offset, 3)}
-        )
-        for one in found
-    }
+    details = {one.segment.id: Detail(one.span, one.unit, one.why) for one in found}
     ids = np.array([one.segment.id for one in found[:n]], dtype=np.int64)
     scores = np.array([one.share for one in found[:n]], dtype=np.float32)
     return Ranked(space, ids, scores, len(found) <= n, details)
@@ -114,7 +114,8 @@ def _pieces_of(asked: Asked, space: Space, example: Example) -> tuple[list[tuple
         blob = stored_blob(embedder.stores, embedder.collection, example.content) if mine else example.content
     if not mine:
         recognise(blob, embedder.modality)
-    specs = example_specs(embedder.modality, blob, example.at, embedder.collection.options)
+    with decoding(blob):
+        specs = example_specs(embedder.modality, blob, example.at, embedder.collection.options)
     own = [spec for spec in specs if spec.kind == space.kind]
     if not own:
         raise QueryError(f"{blob.name or blob.uri} has no {space.kind} to look for", hint="give a recording")
@@ -188,13 +189,14 @@ def _counted(asked: Asked, space: Space, query: _Sound, shifts: Mapping[str, int
         seconds = _duration(shown[item_id].info if item_id in shown else {})
         item = _together(pieces, tick, seconds or max((one.span.end for one in near[item_id]), default=0.0))
         entries, apart = _agreeing(query, item, shift)
-        if _no_chance(query, item, shift, entries, number):
+        why = _why(query, item, shift, entries, number)
+        if why is not None:
             share = len(entries) / len(query.hashes)
             offset = (shift + float(np.mean(apart))) * tick
             begins, ends = max(offset, 0.0), min(offset + query.seconds, item.seconds)
             holds = [one for one in near[item_id] if _start(one.span) <= begins][-1:] or near[item_id]
             span = Span("seconds", round(begins, 3), round(max(begins, ends), 3))
-            found.append(_Found(holds[0], len(entries), share, offset, span))
+            found.append(_Found(holds[0], len(entries), share, offset, span, why))
     return found
 
 
@@ -205,17 +207,18 @@ def _beside(segments: Sequence[Segment], begins: float, seconds: float) -> list[
     ]
 
 
-def _no_chance(query: _Sound, item: _Sound, shift: int, entries: Ints, segments: int) -> bool:
-    """Whether enough agrees of what of the query lies beside the item: moments, or else half of all hashes.
+def _why(query: _Sound, item: _Sound, shift: int, entries: Ints, segments: int) -> dict[str, int] | None:
+    """The moments that agree and how many must; None where it may be chance. Only what lies beside the item counts.
 
-    A single knock has no moments to speak of, but a copy of it has its hashes.
+    A single knock has no moments to speak of, but a copy of it has its hashes: half of them are enough.
     """
     at = query.at + shift
     beside = (at >= item.at.min(initial=0)) & (at <= item.at.max(initial=0))
     moments = len(np.unique(query.at[entries]))
-    if moments >= moments_needed(len(np.unique(at[beside])), segments):
-        return True
-    return len(entries) >= max(FEW_HASHES, 0.5 * np.count_nonzero(beside))
+    needed = moments_needed(len(np.unique(at[beside])), segments)
+    if moments < needed and len(entries) < max(FEW_HASHES, 0.5 * np.count_nonzero(beside)):
+        return None
+    return {"moments": moments, "moments_needed": needed}
 
 
 def _agreeing(query: _Sound, item: _Sound, shift: int) -> tuple[Ints, Ints]:

@@ -28,6 +28,7 @@ __all__ = ["Search"]
 
 LARGEST_PAGE = 10_000
 DEEPEST_PAGE = 1_000_000
+HEAVIEST = 1e6
 RESCORED = 100
 """How many of the best candidates a rescorer looks at, beyond the page asked for."""
 TOGETHER = 16
@@ -248,6 +249,8 @@ def _check(query: Query) -> None:
     if not 0 <= query.offset <= DEEPEST_PAGE:
         raise QueryError(f"the offset is {query.offset}", hint=f"it goes from 0 to {DEEPEST_PAGE}")
     for example in query.examples:
+        if not -HEAVIEST <= example.weight <= HEAVIEST:
+            raise QueryError(f"the weight {example.weight} is too large", hint=f"from -{HEAVIEST:g} to {HEAVIEST:g}")
         crop = example.crop
         if crop and not (0 <= crop[0] < crop[2] <= 1 and 0 <= crop[1] < crop[3] <= 1):
             raise QueryError(

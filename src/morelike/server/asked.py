@@ -292,11 +292,12 @@ class PatchItem(Asked):
 
 
 class ReembedRequest(Asked):
-    """Another encoder for the collection."""
+    """Another encoder for the collection, or with `rollback` the one before this: one of the two."""
 
-    encoder: Annotated[str, StringConstraints(min_length=1, max_length=200)] = Field(
-        description="A name that `GET /encoders` lists."
+    encoder: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
+        None, description="A name that `GET /encoders` lists."
     )
+    rollback: bool = Field(default=False, description="Go back to the space before this one.")
     allow_missing: bool = Field(
         default=False, description="Go on where originals are gone; their items are not found any more."
     )

@@ -14,6 +14,7 @@ _COLLECTION: Final = {
     "items": 1204,
     "rejected": 3,
     "encoders": ["classic@0c3b1f2a9d84"],
+    "options": {},
     "created_at": "2026-11-21T10:00:00Z",
 }
 _ITEM: Final = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, JsonValue
 
 __all__ = [
     "Answer",
@@ -56,6 +56,7 @@ class CollectionOut(BaseModel):
     items: int = Field(description="How many items are searchable.")
     rejected: int = Field(description="How many rows its ledger has.")
     encoders: list[str]
+    options: dict[str, JsonValue] = Field(description="How its items are cut: `window`, `hop`, `every` in seconds.")
     created_at: str
 
 

@@ -169,7 +169,9 @@ def matched(query: Sketch, found: Sequence[Postings]) -> Pairs:
     hashes, which, times = np.unique(query.hashes, return_inverse=True, return_counts=True)
     lefts = [np.searchsorted(part.hashes, hashes, "left") for part in found]
     counts = [np.searchsorted(part.hashes, hashes, "right") - left for part, left in zip(found, lefts, strict=True)]
-    places = np.sum(counts, axis=0, dtype=np.int64) if counts else np.zeros(len(hashes), np.int64)
+    places = np.zeros(len(hashes), np.int64)
+    for count in counts:
+        places += count
     rarest = np.argsort(places, kind="stable")
     kept = np.zeros(len(hashes), np.bool_)
     kept[rarest] = (places[rarest] <= MOST_PLACES) & (np.cumsum((places * times)[rarest]) <= MOST_PAIRS)

@@ -108,6 +108,7 @@ def test_the_hit_says_where(few: OpenCollection) -> None:
     assert 0.3 < hit.score <= 1
     assert hit.unit["landmarks"] > 100
     assert hit.kind == "recording"
+    assert hit.why["moments"] > 2 * hit.why["moments_needed"]
 
 
 @pytest.mark.parametrize("start", [52.0, 55.5, 59.0, 113.0])

@@ -103,5 +103,11 @@ def summary_of(library: Library, name: str) -> CollectionSummary:
     """Of this one alone: counting all would take as long as all are large. Raises NoSuchCollection."""
     opened = library.collection(name)
     return CollectionSummary(
-        opened.name, opened.modality, opened.count(), opened.rejected_count(), opened.spaces, opened.created_at
+        opened.name,
+        opened.modality,
+        opened.count(),
+        opened.rejected_count(),
+        opened.spaces,
+        opened.created_at,
+        opened.options,
     )
