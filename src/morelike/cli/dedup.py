@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -35,6 +36,7 @@ morelike dedup photos --not-duplicates 3efa957baa90 41c0bd2f88e1
 KEEPS = ("best", "largest", "oldest", "newest")
 SHOWN_REJECTIONS = 5
 _WHAT = {"equal": "the same bytes at several places", "near": "nearly the same", "contains": "holds others"}
+_NO_WAY = ": they are in pictures, in films, and in recordings whose encoders include landmarks"
 FIND, AFTER = "What is found", "Afterwards"
 
 
@@ -161,7 +163,7 @@ def _look(session: Session, opened: OpenCollection, options: dict[str, Any], *, 
     if as_json:
         print_json(_report_shape(opened.name, report))
     else:
-        _print(session, opened.name, report, wanted=not options["dry_run"], contained=options["contained"])
+        _print(session, opened.name, report, options)
     if report.interrupted:
         session.note("interrupted: nothing was changed")
         raise typer.Exit(INTERRUPTED)
@@ -169,7 +171,7 @@ def _look(session: Session, opened: OpenCollection, options: dict[str, Any], *, 
         raise typer.Exit(SOME_REJECTED)
 
 
-def _print(session: Session, collection: str, report: DedupReport, *, wanted: bool, contained: bool) -> None:
+def _print(session: Session, collection: str, report: DedupReport, options: Mapping[str, Any]) -> None:
     from morelike.dedup import asides_of
 
     for group in report.groups:
@@ -177,14 +179,14 @@ def _print(session: Session, collection: str, report: DedupReport, *, wanted: bo
         for at, member in enumerate(group.members):
             line(_line_of(group, member, first=at == 0))
     equal, copies, parts = (sum(group.kind == kind for group in report.groups) for kind in _WHAT)
-    count = len(asides_of(report.groups, contained=contained))
+    count = len(asides_of(report.groups, contained=options["contained"]))
     inside = f"; {parts} hold{'s' * (parts == 1)} others" if parts else ""
     line(
         f"{equal} found at several places; {copies} group{'s' * (copies != 1)} of near duplicates{inside}, "
         f"{count} that could be set aside"
     )
     if not report.near:
-        line("near duplicates were not looked for")
+        line("near duplicates were not looked for" + _NO_WAY * options["near"])
     for row in report.passed_over[:SHOWN_REJECTIONS]:
         line(f"passed over {near(row.uri)}: {row.reason}")
     if len(report.passed_over) > SHOWN_REJECTIONS:
@@ -192,8 +194,8 @@ def _print(session: Session, collection: str, report: DedupReport, *, wanted: bo
     if report.run:
         line(f"set aside {report.set_aside}; --purge would free {human_size(report.would_free)}")
         line(f"undo: {session.call(f'dedup {collection} --undo --run {report.run}')}")
-    elif count and not wanted:
-        also = " --contained" * contained
+    elif count and options["dry_run"]:
+        also = " --contained" * options["contained"]
         line(f"nothing was changed; set them aside: {session.call(f'dedup {collection} --apply{also}')}")
 
 

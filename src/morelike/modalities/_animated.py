@@ -26,6 +26,7 @@ _MOST_FRAMES = 20_000
 _LEAST_MILLISECONDS = 10  # up to this, browsers show a frame for a tenth of a second
 _USUAL_MILLISECONDS = 100
 _MOST_CHUNKS = 100_000
+_COSTS = 4  # frames of a film: all four channels are copied several times
 
 
 class AnimatedPicture:
@@ -77,7 +78,7 @@ class AnimatedPicture:
 
     def afford(self, segments: int) -> None:
         """Raises DecodeError where each run of so many segments would decode too much to get to its first frame."""
-        self._effort.spend_on_runs(segments, *self._image.size, len(self._ends))
+        self._effort.spend_on_runs(segments, *self._image.size, len(self._ends) * _COSTS)
 
     def glimpse(self, side: int) -> Picture:
         """The first frame."""
@@ -85,7 +86,7 @@ class AnimatedPicture:
 
     def _frame(self, number: int) -> Image.Image:
         steps = number - self._at if number > self._at else number + 1  # each frame is painted over the one before
-        self._effort.spend(*self._image.size, steps)
+        self._effort.spend(*self._image.size, steps * _COSTS)
         self._at = number
         self._image.seek(number)
         return to_rgb(self._image.copy())

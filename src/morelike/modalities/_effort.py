@@ -2,7 +2,7 @@
 
 A pass may decode so many pixels, and more the more bytes the film has: real films do not come near it (two hours in
 1080p at 25 frames a second are 3.7e11 pixels; with 20 MB they may be 5e11), a file of nothing but repeated frames stops
-after minutes.
+after a minute or two.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ __all__ = ["AT_A_GLANCE", "Effort", "TooMuchEffort"]
 
 AT_A_GLANCE = 8_000_000_000
 """Pixels for a preview: some 15 seconds, whatever the film."""
-_A_PASS = 100_000_000_000  # three to five minutes of one core
-_ALL_RUNS = 400_000_000_000
+_A_PASS = 30_000_000_000  # about a minute of one core
+_ALL_RUNS = 200_000_000_000
 _PIXELS_A_BYTE = 20_000
 _LEAST = 20_000  # pixels: the smallest frame costs as much as this many
 _SEGMENTS_A_RUN = 16

@@ -6,7 +6,7 @@ Times are seconds from the film's start: the earlier of its first frame and its 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -94,6 +94,10 @@ class _Reader:
         self._frames = self._decoded(self._packets())
         return True
 
+    def close(self) -> None:
+        """Let go of the decoder and its frames now, rather than when garbage is collected: they may be gigabytes."""
+        self._frames.close()
+
     def _read_clock(self, frame: VideoFrame) -> float:
         """The frame's own time; a frame without one follows its predecessor at the film's rate."""
         self._clock = frame.pts * self._tick if frame.pts is not None else self._clock + self._step
@@ -111,7 +115,7 @@ class _Reader:
             pass
         yield None
 
-    def _decoded(self, packets: Iterator[Packet[Any] | None]) -> Iterator[VideoFrame]:
+    def _decoded(self, packets: Iterator[Packet[Any] | None]) -> Generator[VideoFrame, None, None]:
         """Every frame in order of time; a packet that cannot be decoded is passed over, as players do."""
         from av.error import FFmpegError
 
@@ -181,6 +185,9 @@ class FilmFrames:
             while after is not None and after[0] <= moment + FRAME_EPSILON:
                 here, after = after, next(coming, None)
             yield here[1]
+
+    def close(self) -> None:
+        self._reader.close()
 
     def afford(self, segments: int) -> None:
         """Raises DecodeError where loading so many segments, run by run, would decode too much over and over."""
@@ -313,6 +320,7 @@ class FilmFrames:
     def _rewind(self) -> None:
         """Begin anew, by opening the film again: not every container can seek to its start."""
         if self._moved:
+            self.close()
             self._stack.close()
             container = self._stack.enter_context(opened(self._blob, what="video"))
             self._reader = _Reader(container, self.name, self._max_pixels, self._effort)
@@ -325,7 +333,11 @@ def opened_film(blob: Blob, max_pixels: int, effort: Effort) -> Iterator[FilmFra
     limit = min(max_pixels, _MOST_PIXELS)
     with ExitStack() as stack:
         container = stack.enter_context(opened(blob, what="video"))
-        yield FilmFrames(blob, _Reader(container, label(blob, "video"), limit, effort), stack, limit, effort)
+        film = FilmFrames(blob, _Reader(container, label(blob, "video"), limit, effort), stack, limit, effort)
+        try:
+            yield film
+        finally:
+            film.close()
 
 
 def _picture_stream(container: InputContainer, name: str) -> VideoStream:

@@ -6,6 +6,7 @@ network, and no name misleads its guess of the format. What it writes to its log
 
 from __future__ import annotations
 
+import errno
 import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -56,29 +57,29 @@ def opened(
     the ``with`` becomes a DecodeError that names the blob; SourceError where its bytes cannot be had.
     """
     import av
+    from av.error import FFmpegError
 
-    with (
-        translated(blob, what),
-        _stream(blob) as stream,
-        av.open(
-            _Nameless(stream),
-            "r",
-            options={
-                **_LIMITS,
-                "format_whitelist": _allowed(
-                    stream, formats or (FILMS if what == "video" else SOUNDS), label(blob, what)
-                ),
-            },
-            metadata_errors="ignore",
-            buffer_size=_BUFFER,
-            timeout=_PATIENCE,
-            io_open=_refuse,
-        ) as container,
-    ):
-        for one in container.streams:
-            if one.type in {"audio", "video"} and one.codec_context is not None:
-                one.codec_context.thread_count = 1  # the pool has a thread a core already; and repeatable
-        yield container
+    with translated(blob, what), _stream(blob) as stream:
+        allowed = _allowed(stream, formats or (FILMS if what == "video" else SOUNDS), label(blob, what))
+        source = _Source(stream)
+        try:
+            with av.open(
+                source,
+                "r",
+                options={**_LIMITS, "format_whitelist": allowed},
+                metadata_errors="ignore",
+                buffer_size=_BUFFER,
+                timeout=_PATIENCE,
+                io_open=_refuse,
+            ) as container:
+                for one in container.streams:
+                    if one.type in {"audio", "video"} and one.codec_context is not None:
+                        one.codec_context.thread_count = 1  # the pool has a thread a core already; and repeatable
+                yield container
+        except (FFmpegError, DecodeError):
+            source.check()
+            raise
+        source.check()
 
 
 def _allowed(stream: BinaryIO, formats: Collection[str], name: str) -> str:
@@ -130,13 +131,33 @@ def _damaged(name: str, what: str, error: Any) -> DecodeError:
     return DecodeError(f"{name} is damaged: {printable(error.strerror or '') or type(error).__name__}")
 
 
-class _Nameless:
-    """A stream without its name: FFmpeg guesses by the bytes alone."""
+class _Source:
+    """A stream for FFmpeg: without its name, so that it guesses by the bytes alone, and without exceptions, which PyAV
+    would print. One that is no fault of the bytes is kept, and the stream ends there.
+    """
 
     def __init__(self, stream: BinaryIO) -> None:
-        self.read = stream.read
-        self.seek = stream.seek
+        self._stream = stream
         self.tell = stream.tell
+        self.failure: OSError | None = None
+
+    def read(self, size: int) -> bytes:
+        try:
+            return self._stream.read(size)
+        except OSError as error:
+            self.failure = error
+            return b""
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        try:
+            return self._stream.seek(offset, whence)
+        except (OSError, OverflowError, ValueError):  # damaged headers point before the start, and beyond all files
+            return -errno.EINVAL
+
+    def check(self) -> None:
+        """Raises the OSError that ended the stream early."""
+        if self.failure is not None:
+            raise self.failure
 
 
 @contextmanager

@@ -58,6 +58,7 @@ _BYTES_A_SECOND = 8  # no codec holds sound in less
 _HOURS_FREE = 3600.0
 _HIGHEST_RATE = 768_000
 _MOST_NOT_NUMBERS = 0.1
+_MOST_SAMPLES = 1 << 27  # that are read in one piece: 46 minutes of 48 kHz
 
 _FORGETFUL = frozenset(
     {"alac", "flac", "mp1", "mp1float", "mp2", "mp2float", "mp3", "mp3float", "tta", "vorbis", "wavpack"}
@@ -78,6 +79,8 @@ class Sound:
     stream: AudioStream
     origin: float
     size: int | None = None
+    patience: float = math.inf
+    """Packets that may yet be read, and thousands of samples decoded; then the sound ends."""
     _tick: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -154,6 +157,9 @@ class Sound:
             try:
                 for packet in self.container.demux(self.stream):
                     faults = 0
+                    self.patience -= 1
+                    if self.patience < 0:
+                        return
                     yield packet
             except EndOfFile:
                 return
@@ -180,6 +186,7 @@ class Sound:
                     place = stamped
             if place is not None:
                 samples = _mono(frame)
+                self.patience -= len(samples) / 1000
                 yield place, rate, samples
                 place += len(samples)
 
@@ -194,17 +201,21 @@ class Sound:
                 yield from decoder.decode(packet)
 
 
-_ZERO_AND_SCALE = {"u8": (128, 2**-7), "s16": (0, 2**-15), "s32": (0, 2**-31), "flt": (0, 1.0), "dbl": (0, 1.0)}
+_ZERO_AND_SCALE = {"u8": (128, 2**-7), "s16": (0, 2**-15), "s32": (0, 2**-31), "s64": (0, 2**-63)}
+_ZERO_AND_SCALE |= {"flt": (0, 1.0), "dbl": (0, 1.0)}
 
 
 def _mono(frame: AudioFrame) -> Samples:
     """float32 (n,): the mean of the channels, full scale at 1."""
     form: Any = frame.format
-    array = frame.to_ndarray()
+    array = np.frombuffer(frame.planes[0], np.int64) if form.name == "s64" else frame.to_ndarray()  # PyAV lacks it
+    if form.name == "s64":
+        array = array[: frame.samples * len(frame.layout.channels)]
     if not form.is_planar:
         array = array.reshape(-1, len(frame.layout.channels)).T
     zero, scale = _ZERO_AND_SCALE[form.name.removesuffix("p")]
-    mono: Samples = array[0].astype(np.float32) if len(array) == 1 else array.mean(axis=0, dtype=np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):  # doubles beyond float32: infinite, and seen to later
+        mono: Samples = array[0].astype(np.float32) if len(array) == 1 else array.mean(axis=0, dtype=np.float32)
     if zero:
         mono -= np.float32(zero)
     mono *= np.float32(scale)
@@ -276,8 +287,8 @@ def read_whole(blob: Blob, rate: int | None, what: What = "audio") -> Audio:
     """All of a recording of an hour at most: as many samples as there are. Raises DecodeError."""
     tape = _Tape(blob, 0.0, what)
     while tape.pull():
-        if tape.end > LONGEST_WHOLE * tape.rate:
-            raise DecodeError(f"{label(blob, what)} is longer than {LONGEST_WHOLE:.0f} s and is not read as a whole")
+        if tape.end > min(LONGEST_WHOLE * tape.rate, _MOST_SAMPLES):
+            raise DecodeError(f"{label(blob, what)} is too long to be read as a whole")
     if tape.end <= 0:
         raise DecodeError(f"{label(blob, what)} has no sound that can be decoded")
     samples = _usable(tape.samples(0, tape.end), label(blob, what))

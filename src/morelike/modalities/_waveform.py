@@ -25,6 +25,8 @@ _DECODED_WHOLE = 600.0
 _MOMENTS = 200  # of a longer stretch …
 _MOMENT = 0.3  # … so many seconds each
 _AT_ONCE = 60.0  # seconds that are held in memory, resampled
+_MOST_HELD = 1 << 22  # samples of a column
+_PATIENCE = 100_000  # packets that are read for all moments: ten times what is needed where seeking works
 _RATE = 22_050
 _FRAME = 1024  # samples of a spectrum
 _FRAMES_A_COLUMN = 4
@@ -107,6 +109,9 @@ def _columns(blob: Blob, start: float, end: float, n: int, what: What) -> Iterat
                 yield slice(column, column + 1), rate, np.concatenate(held)
                 held, column = [], column + 1
             held.append(samples[int(np.clip(cuts[-1], 0, len(samples))) if len(cuts) else 0 :])
+            if sum(map(len, held)) > _MOST_HELD:
+                yield slice(column, column + 1), rate, np.concatenate(held)
+                held = []
             if first + length >= end - start:
                 break
     if held:
@@ -117,6 +122,7 @@ def _moments(blob: Blob, start: float, end: float, n: int, what: What) -> Iterat
     """Evenly placed moments, each standing for the columns around it."""
     count = min(n, _MOMENTS)
     with opened_sound(blob, what) as sound:
+        sound.patience = _PATIENCE
         for i in range(count):
             moment = start + (i + 0.5) * (end - start) / count
             held: list[Samples] = []

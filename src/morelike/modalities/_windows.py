@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from morelike.errors import QueryError, UsageError
+from morelike.errors import DecodeError, QueryError, UsageError
 from morelike.types import WHOLE, Kind, Metadata, SegmentSpec, Span
 
 __all__ = ["PIECE", "part_of", "settled_windows", "windows"]
@@ -17,6 +17,7 @@ _WINDOW = 10.0
 _SHORTEST, _LONGEST = 0.1, 600.0
 _CLOSEST = 100  # windows that may cover one moment: more make the index large and find nothing further
 _TINY = 1e-3
+_MOST = 100_000  # windows of one sound
 
 
 def settled_windows(given: Metadata) -> dict[str, float]:
@@ -44,9 +45,14 @@ def windows(
     """The segments of a sound of ``length`` seconds, or of its part ``at``, with times of the whole.
 
     ``audio``: one where it is no longer than window and hop together, else windows each hop, the last one ending where
-    the sound does. ``recording``: consecutive pieces of a minute. Raises QueryError as ``part_of`` does.
+    the sound does. ``recording``: consecutive pieces of a minute. Raises QueryError as ``part_of`` does, DecodeError
+    where there are more than 100 000 windows.
     """
     start, end = part_of(length, at)
+    hop = settled_windows(options)["hop"]
+    if (end - start) / hop > _MOST:
+        hint = f"with a hop of {math.ceil((end - start) / _MOST)} s it can be used"
+        raise DecodeError(f"the sound lasts {end - start:.0f} s: that is {(end - start) / hop:,.0f} windows", hint=hint)
     for kind in kinds:
         cuts = _overlapping(start, end, options) if kind == "audio" else _consecutive(start, end)
         spans = [Span("seconds", round(first, 4), round(last, 4)) for first, last in cuts]

@@ -218,7 +218,10 @@ def _spans(film: Film, start: float, end: float, every: object, name: str) -> It
         end = seen
     if end - start > _LONGEST:
         raise DecodeError(f"{name} lasts {end - start:.0f} s", hint=f"{_LONGEST / 86400:.0f} days are possible")
-    yield from ((round(first, 4), round(last, 4)) for first, last in key_spans(start, end, shots.cuts()))
+    for number, (first, last) in enumerate(key_spans(start, end, shots.cuts())):
+        if number >= _MOST_SEGMENTS:
+            raise DecodeError(f"{name} has more than {_MOST_SEGMENTS:,} segments", hint="with every=60 it can be used")
+        yield round(first, 4), round(last, 4)
 
 
 def _sounds(blob: Blob, options: Metadata, at: Span, most: int) -> Iterator[SegmentSpec]:

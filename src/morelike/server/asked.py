@@ -314,6 +314,7 @@ class DedupRequest(Asked):
         "best", description="Which of a group stays: `best` has the most pixels, then the most bytes."
     )
     apply: bool = Field(default=False, description="Set all others of each group aside.")
+    contained: bool = Field(default=False, description="Set aside what lies in a longer film or recording, too.")
 
 
 class UndoRequest(Asked):

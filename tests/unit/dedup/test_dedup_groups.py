@@ -7,7 +7,18 @@ from itertools import combinations, pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from morelike.dedup.groups import PATIENCE, Likeness, Pair, group_pairs, pair_of
+from morelike.dedup.groups import (
+    PATIENCE,
+    Group,
+    GroupKind,
+    Likeness,
+    Member,
+    Pair,
+    asides_of,
+    group_contained,
+    group_pairs,
+    pair_of,
+)
 
 ITEMS = "abcdefgh"
 PAIRS = [pair_of(*pair) for pair in combinations(ITEMS, 2)]
@@ -89,3 +100,46 @@ def test_a_long_chain_does_not_cost_every_pair() -> None:
 
     assert len(asked) <= PATIENCE * len(frames)
     assert all(len(group) == 2 for group in groups)
+
+
+def a_group(kind: GroupKind, keeper: str, *others: str) -> Group:
+    return Group(kind, keeper, tuple(Member(item, item, 1) for item in (keeper, *others)))
+
+
+def asides(*groups: Group, contained: bool) -> dict[str, str]:
+    return {aside.item_id: aside.keeper for aside in asides_of(groups, contained=contained)}
+
+
+def test_of_several_copies_one_tells_what_lies_in_it() -> None:
+    """The one that stays; where nothing was found in that one, the copy does."""
+    near = [[("film", Likeness(1.0)), ("copy", Likeness(0.9))]]
+    held = {pair: Likeness(1.0) for pair in (("film", "clip"), ("copy", "clip"), ("copy", "other clip"))}
+
+    found = [[item for item, _ in group] for group in group_contained(held, near)]
+
+    assert found == [["copy", "other clip"], ["film", "clip"]]
+
+
+def test_what_lies_in_another_is_set_aside_only_when_asked() -> None:
+    """Copies always are, equal ones never."""
+    groups = a_group("equal", "a"), a_group("near", "film", "copy"), a_group("contains", "film", "clip")
+
+    assert asides(*groups, contained=False) == {"copy": "film"}
+    assert asides(*groups, contained=True) == {"copy": "film", "clip": "film"}
+
+
+def test_whoever_others_are_set_aside_for_stays() -> None:
+    """A part of a part goes for the whole, or stays; a copy of what goes is held against what stays, or stays too."""
+    chain = a_group("contains", "whole", "half"), a_group("contains", "half", "quarter")
+    assert asides(*chain, contained=True) == {"half": "whole"}
+    assert asides(*chain, a_group("contains", "whole", "quarter"), contained=True) == {
+        "half": "whole",
+        "quarter": "whole",
+    }
+
+    copies = a_group("near", "clip", "clip again"), a_group("contains", "film", "clip")
+    assert asides(*copies, contained=True) == {"clip": "film"}
+    assert asides(*copies, a_group("contains", "other film", "clip again"), contained=True) == {
+        "clip": "film",
+        "clip again": "other film",
+    }
