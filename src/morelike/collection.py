@@ -184,7 +184,7 @@ class OpenCollection(Duplicates):
         plus: Sequence[Any] = (),
         minus: Sequence[Any] = (),
         crop: tuple[float, float, float, float] | None = None,
-        at: Span | None = None,
+        at: Span | tuple[float, float] | None = None,
         filter: str | None = None,
         threshold: float | None = None,
         k: int = 10,
@@ -195,8 +195,10 @@ class OpenCollection(Duplicates):
         """The items most like an example: a path, URL, item id, bytes, PIL image, array, or a whole Query.
 
         ``text`` are words, where the card has a text tower. ``plus`` and ``minus`` are further examples, each alone or
-        as (example, weight). ``crop`` is (left, top, right, bottom) in fractions of the first example. An item given by
-        its id is left out of the answer. Raises QueryError, ItemError, NoSuchItem.
+        as (example, weight). ``crop`` is (left, top, right, bottom) in fractions of the first example, ``at`` (from,
+        to) in seconds of it. An item given by its id is left out of the answer.
+
+        Raises QueryError, ItemError, NoSuchItem.
         """
         if not isinstance(example, Query):
             settings = self._stores.settings

@@ -29,12 +29,13 @@ def as_example(
     *,
     weight: float = 1.0,
     crop: tuple[float, float, float, float] | None = None,
-    at: Span | None = None,
+    at: Span | tuple[float, float] | None = None,
 ) -> Example:
     """A path, URL, item id, bytes, PIL image, array (h, w, 3) uint8, Blob or Example; ``(example, weight)`` too.
 
-    Raises QueryError, SourceError.
+    ``at``: a Span, or (from, to) in seconds. Raises QueryError, SourceError.
     """
+    at = _span(at)
     if isinstance(example, Example):
         return replace(example, weight=weight * example.weight, crop=crop or example.crop, at=at or example.at)
     if isinstance(example, tuple) and len(example) == 2 and isinstance(example[1], int | float):
@@ -48,6 +49,18 @@ def as_example(
             f"there is no file {example!r}", hint="an example is a file, a URL or an item's id; words go to text"
         )
     return Example("blob", as_blob(example, settings), weight, crop, at)
+
+
+def _span(at: Any) -> Span | None:
+    if at is None or isinstance(at, Span):
+        return at
+    try:
+        start, end = (float(second) for second in at)
+    except (TypeError, ValueError):
+        start, end = 0.0, -1.0
+    if not 0 <= start < end < float("inf"):
+        raise QueryError(f"at={at!r} is no part of anything", hint="at=(3, 8) is from second 3 to second 8")
+    return Span("seconds", start, end)
 
 
 def as_blob(thing: Any, settings: Settings) -> Blob:

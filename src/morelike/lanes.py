@@ -49,6 +49,9 @@ class Lanes:
         """
         tell = notify or (lambda _: None)
         chosen = self._automatic(kinds, tell) if encoder == "auto" else self._named(kinds, _several(encoder))
+        for kind in kinds:
+            if encoder != "auto" and kind not in chosen and kind not in UNASKED:
+                tell(f"no encoder is named for {kind}: it is not searched")
         for kind, name in UNASKED.items():
             if kind in kinds and kind not in chosen:
                 self._unasked(kind, name, chosen, tell)

@@ -179,15 +179,29 @@ def _head(blob: Blob) -> bytes:
 def _described(head: bytes) -> str:
     if not head:
         return "empty"
-    kinds = {
-        b"%PDF": "a PDF",
-        b"<svg": "an SVG drawing",
-        b"<?xm": "XML",
-        b"<!DO": "HTML",
-        b"<htm": "HTML",
-        b"PK\x03\x04": "a zip",
-    }
-    return kinds.get(head[:4], "in no format that is known here")
+    if head[4:8] == b"ftyp":
+        return "an MP4 or MOV file"
+    found = next((what for magic, what in _SIGNATURES.items() if head.startswith(magic)), "")
+    return found or "in no format that is known here"
+
+
+_SIGNATURES = {
+    b"%PDF": "a PDF",
+    b"<!DO": "HTML",
+    b"<?xm": "XML",
+    b"<htm": "HTML",
+    b"<svg": "an SVG drawing",
+    b"GIF8": "a GIF",
+    b"ID3": "an MP3 sound",
+    b"OggS": "an Ogg file",
+    b"PK\x03\x04": "a zip",
+    b"RIFF": "a RIFF file (WAV, AVI or WebP)",
+    b"\x1aE\xdf\xa3": "a Matroska or WebM file",
+    b"\x89PNG": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"fLaC": "a FLAC sound",
+}
+"""What is known of what no modality here takes."""
 
 
 def read_blob(blob: Blob, modality: Modality, budget: Budget) -> Reading:

@@ -183,6 +183,8 @@ class Reembed:
         pool = decode_pool(self._stores.settings.workers or os.cpu_count() or 1)
         try:
             switched = self._go_round(pool, gap) if len(gap.missing) or not already else True
+            if switched:  # the few that were encoded with the switch may be all there are
+                keep_calibrated(self._stores, self._collection, self._spaces.values())
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
         report = self._meter.report(interrupted=self._stop.is_set() and not switched)

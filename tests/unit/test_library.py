@@ -383,6 +383,16 @@ def test_negatives_push_away(library: Library, tmp_path: Path) -> None:
     assert pushed[0] == "green"
 
 
+@pytest.mark.parametrize("at", [(8, 3), (-1, 2), (1, float("inf")), 5, ("a", "b")])
+def test_a_part_that_is_none_is_refused(library: Library, tmp_path: Path, at: Any) -> None:
+    """``at`` is a pair of seconds, the first one smaller."""
+    write_images(tmp_path / "pictures", 3)
+    photos = library.collection("photos", modality="image", encoder=ToyEncoder())
+    photos.add(tmp_path / "pictures")
+    with pytest.raises(QueryError, match="at="):
+        photos.search(photos.items()[0].id, at=at)
+
+
 @pytest.mark.parametrize("weight", [1e308, -1e308, float("inf"), float("nan")])
 def test_weights_have_bounds(library: Library, tmp_path: Path, weight: float) -> None:
     """A weight that no sum could hold is refused with a sentence."""

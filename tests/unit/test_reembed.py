@@ -66,6 +66,17 @@ def photos(library: Library, paths: list[Path]) -> OpenCollection:
     return collection
 
 
+def test_a_small_collection_is_calibrated_too(library: Library, tmp_path: Path) -> None:
+    """Hits have percentiles after the switch, also where all vectors are made together with it."""
+    folder = write_images(tmp_path / "few", 24, seed=2)[0].parent
+    few = library.collection("few", modality="image", encoder=ToyEncoder())
+    few.add(folder)
+
+    few.reembed("classic")
+
+    assert few.search(few.items()[0].id)[0].percentile is not None
+
+
 def active(collection: OpenCollection) -> Space:
     (space,) = [space for space in collection.spaces if space.active]
     return space

@@ -94,6 +94,6 @@ def options(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """More like this: point it at your pictures and search them by example."""
+    """More like this: point it at your pictures, sounds or films and search them by example."""
     del version  # its callback has done the work
     context.obj = Session(library=library, quiet=quiet)

@@ -195,7 +195,7 @@ def print_hits(hits: Sequence[Hit], *, offset: int = 0) -> None:
         return
     spans = any(_where(hit) for hit in hits)
     unit = next(iter(hits[0].unit), "")
-    other_unit = unit if any(hit.unit.get(unit) != hit.score for hit in hits) else ""
+    other_unit = "" if all(_is_score(hit.unit.get(unit), hit) for hit in hits) else unit
     known = any(hit.percentile is not None for hit in hits)
     heads = ["#", "score"] + (["%"] if known else []) + ([other_unit] if other_unit else []) + ["item"]
     heads += (["where"] if spans else []) + ["source"]
@@ -208,6 +208,11 @@ def print_hits(hits: Sequence[Hit], *, offset: int = 0) -> None:
         row += [_where(hit)] if spans else []
         rows.append([*row, near(hit.source)])
     table(rows, heads, right=("#", "score", "%", other_unit), long="source")
+
+
+def _is_score(value: float | None, hit: Hit) -> bool:
+    """Whether a unit says what the score says, which went through 32 bits."""
+    return value is not None and math.isclose(value, hit.score, rel_tol=1e-5, abs_tol=1e-6)
 
 
 def _where(hit: Hit) -> str:

@@ -59,13 +59,7 @@ class AnimatedPicture:
         """uint8 (h, w, 3) RGB of each of the moments, which ascend; the shorter side is about ``2 * side``."""
         for moment in moments:
             number = max(bisect_right(self._starts, moment + _EPSILON) - 1, 0)
-            frame = self._frame(number)
-            width, height = frame.size
-            factor = 2 * side / min(width, height) if side > 0 else 1.0
-            if factor < 1:
-                smaller = max(round(width * factor), 1), max(round(height * factor), 1)
-                frame = frame.resize(smaller, Image.Resampling.BOX)
-            yield np.array(frame)
+            yield _smaller(self._frame(number), side)
 
     def thumbs(self, start: float, end: float, every: float) -> Iterator[tuple[float, Thumb]]:
         due = -1.0
@@ -81,8 +75,10 @@ class AnimatedPicture:
         self._effort.spend_on_runs(segments, *self._image.size, len(self._ends) * _COSTS)
 
     def glimpse(self, side: int) -> Picture:
-        """The first frame."""
-        return next(self.pictures([0.0], side))
+        """The first frame, whatever was spent."""
+        self._at = 0
+        self._image.seek(0)
+        return _smaller(to_rgb(self._image.copy()), side)
 
     def _frame(self, number: int) -> Image.Image:
         steps = number - self._at if number > self._at else number + 1  # each frame is painted over the one before
@@ -90,6 +86,15 @@ class AnimatedPicture:
         self._at = number
         self._image.seek(number)
         return to_rgb(self._image.copy())
+
+
+def _smaller(frame: Image.Image, side: int) -> Picture:
+    width, height = frame.size
+    factor = 2 * side / min(width, height) if side > 0 else 1.0
+    if factor < 1:
+        smaller = max(round(width * factor), 1), max(round(height * factor), 1)
+        frame = frame.resize(smaller, Image.Resampling.BOX)
+    return np.array(frame)
 
 
 @contextmanager

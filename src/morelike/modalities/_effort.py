@@ -47,7 +47,7 @@ class Effort:
         """
         runs = math.ceil(segments / _SEGMENTS_A_RUN)
         if runs > 1 and runs * frames * max(width * height, _LEAST) > _ALL_RUNS + self._earned:
-            raise self._refused(f"{segments:,} segments, but a key frame every {frames:,} frames only")
+            raise self._refused(f"{segments:,} segments, each up to {frames:,} frames behind a key frame")
 
     def _refused(self, why: str) -> TooMuchEffort:
         return TooMuchEffort(f"{self._name} has {why}", hint="encode it anew, with a key frame every few seconds")

@@ -34,6 +34,7 @@ FILMS = frozenset(
 """Likewise for films; their sound is read through these too."""
 
 _NOUNS = {"audio": "recording", "video": "film"}
+_WITHIN = {"audio": "sound", "video": "pictures"}
 _BUFFER = 1 << 17  # a read from Python costs more than a read from the disk's cache
 _SPOOL_IN_MEMORY = 1 << 24
 _SPOOL_LARGEST = 1 << 31
@@ -121,7 +122,7 @@ def _damaged(name: str, what: str, error: Any) -> DecodeError:
 
     noun = _NOUNS[what]
     if isinstance(error, EOFError):
-        return DecodeError(f"{name} ends before its {noun} does", hint="copy or download it again")
+        return DecodeError(f"{name} ends before its {_WITHIN[what]} does", hint="copy or download it again")
     if isinstance(error, InvalidDataError | ArgumentError):
         return DecodeError(f"{name} is damaged, or no {noun} of a format that is read")
     if isinstance(error, DecoderNotFoundError):

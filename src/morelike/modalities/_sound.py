@@ -208,9 +208,11 @@ _ZERO_AND_SCALE |= {"flt": (0, 1.0), "dbl": (0, 1.0)}
 def _mono(frame: AudioFrame) -> Samples:
     """float32 (n,): the mean of the channels, full scale at 1."""
     form: Any = frame.format
-    array = np.frombuffer(frame.planes[0], np.int64) if form.name == "s64" else frame.to_ndarray()  # PyAV lacks it
-    if form.name == "s64":
-        array = array[: frame.samples * len(frame.layout.channels)]
+    if form.name == "s64":  # which PyAV does not turn into an array
+        plane = np.frombuffer(memoryview(frame.planes[0]), np.int64)
+        array: NDArray[Any] = plane[: frame.samples * len(frame.layout.channels)]
+    else:
+        array = frame.to_ndarray()
     if not form.is_planar:
         array = array.reshape(-1, len(frame.layout.channels)).T
     zero, scale = _ZERO_AND_SCALE[form.name.removesuffix("p")]

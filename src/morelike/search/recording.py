@@ -70,7 +70,7 @@ def recording(asked: Asked, n: int) -> list[Ranked]:
     spaces = [space for space in asked.spaces if space.card.form == "sketch" and "tick" in space.card.options]
     name = asked.embedder.collection.name
     if not spaces:
-        hint = "make one whose encoders include landmarks; `morelike encoders` lists what there is"
+        hint = "a collection of sounds has one: morelike add NAME SOURCE --modality audio"
         raise QueryError(f"the collection {name} has no index of recordings", hint=hint)
     if len(asked.query.examples) != 1 or asked.query.examples[0].weight <= 0:
         raise QueryError("a recording is looked for by one example", hint="leave --plus, --minus and --text out")
