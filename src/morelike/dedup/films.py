@@ -246,8 +246,9 @@ def contained(found: Shared, lengths: tuple[float, float]) -> Likeness | None:
         return None
     step = lengths[0] / len(found.scores) / 2
     there = found.at[found.scores > 0]
-    first = 0.0 if found.scores[0] > 0 else float(there[0]) - step
-    last = lengths[0] if found.scores[-1] > 0 else float(there[-1]) + step
+    # one moment that fails at either end is no other scene yet
+    first = 0.0 if (found.scores[:2] > 0).any() else float(there[0]) - step
+    last = lengths[0] if (found.scores[-2:] > 0).any() else float(there[-1]) + step
     begins, ends = (found.shift + found.speed * second for second in (first, last))
     why = {
         "from": round(max(begins, 0.0), 2),

@@ -23,12 +23,15 @@ __all__ = ["Frames", "Line", "Shared", "shared"]
 
 Frames = Callable[[Sequence[float], int], Iterator[Payload]]
 """(ascending seconds, side) to the frames shown then, decoded one after the other."""
+Ints = NDArray[np.int64]
 Seconds = NDArray[np.floating[Any]]
 
 ANCHORS = 6
 """Moments by which the place is found."""
 COARSE = 0.1
 """Seconds between two places that are tried."""
+WINDOWS = 3
+"""So many times the place is looked for further on, where it seems to be beyond what was tried."""
 JITTER = np.arange(-3, 4) * 0.04
 """Seconds around a moment's place in which its very frame is looked for: frame rates may differ."""
 MOMENTS = 16
@@ -113,29 +116,55 @@ def shared(short: Frames, long: Frames, lengths: tuple[float, float], line: Line
 
 
 def _placed(short: Frames, long: Frames, lengths: tuple[float, float], line: Line) -> float | None:
-    """The shift at which a few small pictures of both correlate best; None where they never do."""
+    """The shift at which a few small pictures of both agree best; None where they never do."""
     first, last = line.part
     anchors = first + (np.arange(ANCHORS) + 0.5) * ((last - first) / ANCHORS)
-    reach = round(line.slack / COARSE)
-    middles = np.rint((line.shift + line.speed * anchors) / COARSE).astype(np.int64)
-    tried = middles[:, None] + np.arange(-reach, reach + 1)
-    there = (tried >= 0) & (tried * COARSE < lengths[1])
-    wanted = np.unique(tried[there])
-    if not len(wanted):
-        return None
-    own = _levelled(_thumbs(short, anchors))
-    other = _levelled(_thumbs(long, wanted * COARSE))
-    known = np.minimum(np.searchsorted(wanted, tried), len(wanted) - 1)
-    alike = np.where(there, np.einsum("ap,atp->at", own, other[known]), 0.0)
-    plain = ~np.any(own, axis=1)[:, None] & ~np.any(other, axis=1, keepdims=True)[known][..., 0]
-    counted = there & ~plain  # black beside black says nothing
-    mean = alike.sum(axis=0) / np.maximum(counted.sum(axis=0), ANCHORS / 2)
-    best = int(mean.argmax())
-    if mean[best] < ALIKE:
-        return None
-    good = np.flatnonzero(mean >= mean[best] - AS_GOOD)
-    middle = float(good.mean()) if good[-1] - good[0] + 1 == len(good) else float(best)
-    return line.shift + (middle - reach) * COARSE
+    own = _thumbs(short, anchors)
+    reach, shift = round(line.slack / COARSE), line.shift
+    for _ in range(WINDOWS):
+        middles = np.rint((shift + line.speed * anchors) / COARSE).astype(np.int64)
+        tried = middles[:, None] + np.arange(-reach, reach + 1)
+        there = (tried >= 0) & (tried * COARSE < lengths[1])
+        wanted = np.unique(tried[there])
+        if not len(wanted):
+            return None
+        other = _thumbs(long, wanted * COARSE)
+        known = np.minimum(np.searchsorted(wanted, tried), len(wanted) - 1)
+        alike = _alike(own, other, known, there)
+        both = alike + _moving(own, other[known], there)
+        best = int(both.argmax())
+        good = np.flatnonzero(both >= both[best] - AS_GOOD)
+        middle = float(good.mean()) if good[-1] - good[0] + 1 == len(good) else float(best)
+        shift += (middle - reach) * COARSE
+        if 0 < best < 2 * reach:
+            return shift if alike[best] >= ALIKE else None
+    return None
+
+
+def _alike(own: Floats, other: Floats, known: Ints, there: NDArray[np.bool_]) -> Floats:
+    """(t,): the mean correlation of (a, p) pictures with those of (n, p) that ``known`` (a, t) names."""
+    mine, theirs = _levelled(own), _levelled(other)
+    alike = np.where(there, np.einsum("ap,atp->at", mine, theirs[known]), 0.0)
+    plain = ~np.any(mine, axis=1)[:, None] & ~np.any(theirs, axis=1)[known]  # black beside black says nothing
+    mean: Floats = alike.sum(axis=0) / np.maximum((there & ~plain).sum(axis=0), ANCHORS / 2)
+    return mean
+
+
+def _moving(own: Floats, other: Floats, there: NDArray[np.bool_]) -> Floats:
+    """(t,): how what changes among (a, p) pictures correlates with what changes among (a, t, p); 0 where nothing does.
+
+    An unmoving view hardly says when it is; what moves before it does.
+    """
+    weight = there[:, :, None].astype(np.float32)
+    total = np.maximum(weight.sum(axis=0), 1)
+    mine = (own[:, None] - (own[:, None] * weight).sum(axis=0) / total) * weight
+    theirs = (other - (other * weight).sum(axis=0) / total) * weight
+    strong = [np.sqrt((apart * apart).sum(axis=(0, 2))) for apart in (mine, theirs)]
+    enough = np.minimum(*strong) >= MOVED * np.sqrt(total[:, 0] * own.shape[1])
+    moving: Floats = np.where(
+        enough, (mine * theirs).sum(axis=(0, 2)) / np.maximum(strong[0] * strong[1], 1e-6), 0.0
+    ).astype(np.float32)
+    return moving
 
 
 def _nearest(frames: Frames, places: Seconds, wanted: Sequence[_Seen], length: float) -> tuple[list[_Seen], float]:

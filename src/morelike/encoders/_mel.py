@@ -51,6 +51,7 @@ class LogMel:
     std: float
     _taper: NDArray[np.float32]
     _filters: NDArray[np.float32]
+    _bands: tuple[tuple[int, int], ...]
 
     @classmethod
     def from_card(cls, card: str, values: Mapping[str, Any]) -> LogMel:
@@ -75,6 +76,7 @@ class LogMel:
         taper[start : start + window] = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(window) / window)
         scale = choice(card, "scale", values, ("htk", "slaney"))
         norm = choice(card, "norm", values, ("none", "slaney"))
+        filters = mel_filters(rate, fft, mels, fmin, fmax, scale=scale, norm=norm)
         return cls(
             rate=rate,
             window=window,
@@ -89,7 +91,8 @@ class LogMel:
             mean=number(card, "mean", values, 0.0, least=-1e9, most=1e9),
             std=std,
             _taper=taper,
-            _filters=mel_filters(rate, fft, mels, fmin, fmax, scale=scale, norm=norm),
+            _filters=filters,
+            _bands=_bands_of(filters),
         )
 
     @staticmethod
@@ -122,7 +125,7 @@ class LogMel:
             strength = spectrum.real**2 + spectrum.imag**2
             if self.power == 1:
                 np.sqrt(strength, out=strength)
-            np.matmul(strength.astype(np.float32, copy=False), self._filters, out=part)
+            self._banded(strength.astype(np.float32, copy=False), part)
         if self.floor:
             np.maximum(result, np.float32(self.floor), out=result)
         result += np.float32(self.offset)
@@ -135,6 +138,23 @@ class LogMel:
             result -= np.float32(self.mean)
             result /= np.float32(self.std)
         return result
+
+
+    def _banded(self, strength: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+        """``strength @ filters``, of which few numbers are not 0. Not by BLAS: its threads, as many as cores for each
+        of the decode pool's, made this seven times slower, measured on two cores.
+        """
+        for mel, (first, last) in enumerate(self._bands):
+            np.einsum("fb,b->f", strength[:, first:last], self._filters[first:last, mel], out=out[:, mel])
+
+
+def _bands_of(filters: NDArray[np.float32]) -> tuple[tuple[int, int], ...]:
+    """(first, last + 1) of each mel's frequencies; (0, 0) of one that has none."""
+    found = []
+    for column in filters.T:
+        (there,) = np.nonzero(column)
+        found.append((int(there[0]), int(there[-1]) + 1) if len(there) else (0, 0))
+    return tuple(found)
 
 
 def mel_filters(

@@ -23,6 +23,7 @@ __all__ = ["AnimatedPicture", "opened_animation"]
 
 _EPSILON = 1e-4
 _MOST_FRAMES = 20_000
+_MOST_PIXELS = 40_000_000  # as of other films
 _LEAST_MILLISECONDS = 10  # up to this, browsers show a frame for a tenth of a second
 _USUAL_MILLISECONDS = 100
 _MOST_CHUNKS = 100_000
@@ -102,6 +103,9 @@ def opened_animation(blob: Blob, max_pixels: int, effort: Effort) -> Iterator[An
     """Raises DecodeError where the bytes are no WebP that moves, or are damaged; SourceError."""
     milliseconds = _durations(blob)
     with opened(blob, max_pixels) as picture:
+        width, height = picture.image.size
+        if width * height > _MOST_PIXELS:
+            raise DecodeError(f"{label(blob)} moves {width} × {height} pixels, more than the {_MOST_PIXELS:,} allowed")
         count = int(getattr(picture.image, "n_frames", 1))
         if count < 2:
             raise DecodeError(f"{label(blob)} has one frame: it is a picture, no film")

@@ -27,7 +27,7 @@ def settled_windows(given: Metadata) -> dict[str, float]:
         raise UsageError(f"a window of {window:g} s", hint=f"{_SHORTEST:g} s to {_LONGEST:g} s are possible")
     hop = _seconds(given.get("hop", window / 2), "hop")
     closest = max(window / _CLOSEST, _SHORTEST / 2)
-    if not closest <= hop <= window:
+    if not closest * (1 - 1e-9) <= hop <= window:  # a hundredth of a window, however it was rounded
         hint = f"{closest:g} s to {window:g} s are possible: a longer one would leave parts out"
         raise UsageError(f"a hop of {hop:g} s for windows of {window:g} s", hint=hint)
     return {"window": window, "hop": hop}
