@@ -40,8 +40,7 @@ STAGE = "reembed"
 """The stage that the ledger names for items that could not be re-embedded."""
 AT_ONCE = 32
 """How many segments may be missing when the lock is taken for the switch: encoding them holds up every writer."""
-PAGE = 1024
-LEDGER_GROUP = 128
+PAGE, LEDGER_GROUP = 1024, 128
 KEPT = frozenset({"ready", "duplicate"})
 """What is set aside as a duplicate may come back, and has to be found then."""
 
@@ -183,7 +182,7 @@ class Reembed:
         pool = decode_pool(self._stores.settings.workers or os.cpu_count() or 1)
         try:
             switched = self._go_round(pool, gap) if len(gap.missing) or not already else True
-            if switched:  # the few that were encoded with the switch may be all there are
+            if switched:  # the few encoded with the switch may be all there are
                 keep_calibrated(self._stores, self._collection, self._spaces.values())
         finally:
             pool.shutdown(wait=True, cancel_futures=True)

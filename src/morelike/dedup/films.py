@@ -98,8 +98,8 @@ class Films:
         if len(items) < 2 or self._looking.stop.is_set():
             return None
         shorter, longer = sorted(items, key=lambda item: (duration_of(item), item.id))
-        line = Line(0.0, 1.0, SLACK[0], (0.0, duration_of(shorter)))
-        return self._verified(_Task(longer.id, shorter.id, (line,)))[0]
+        lines = (_from_the_beginning(duration_of(shorter)),)
+        return self._verified(_Task(longer.id, shorter.id, lines))[0]
 
     def _tasks(self, lengths: dict[str, float]) -> list[_Task]:
         looking = self._looking
@@ -149,6 +149,8 @@ class Films:
                 lines = _lines(match, course, spans)
                 if shorter != item_id:  # as long, give or take a little: the place of the one in the other is turned
                     lines = tuple(_turned(line, lengths[shorter]) for line in lines)
+                if lengths[longer] - lengths[shorter] <= lengths_apart(lengths[longer]):
+                    lines = (_from_the_beginning(lengths[shorter]), *lines)
                 tasks.append(_Task(longer, shorter, lines))
         return tasks
 
@@ -272,6 +274,11 @@ def _lines(match: Match, course: Course, spans: Floats) -> tuple[Line, ...]:
         return (found,)
     steady = Line(match.shift + (match.speed - 1) * middle, 1.0, slack, match.clip)
     return (steady,) if match.speed == 1.0 else (steady, found)
+
+
+def _from_the_beginning(length: float) -> Line:
+    """Where a copy lies, whatever its few stored frames say."""
+    return Line(0.0, 1.0, SLACK[0], (0.0, length))
 
 
 def _turned(line: Line, length: float) -> Line:

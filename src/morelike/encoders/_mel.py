@@ -139,7 +139,6 @@ class LogMel:
             result /= np.float32(self.std)
         return result
 
-
     def _banded(self, strength: NDArray[np.float32], out: NDArray[np.float32]) -> None:
         """``strength @ filters``, of which few numbers are not 0. Not by BLAS: its threads, as many as cores for each
         of the decode pool's, made this seven times slower, measured on two cores.
