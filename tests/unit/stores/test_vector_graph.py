@@ -100,6 +100,19 @@ def test_graphs_again_and_again() -> None:
     assert all(len(each & set(best.rows.tolist())) >= 9 for each in found)
 
 
+def test_the_best_there_is_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no width finds as much as it should, the smallest is taken that finds as much as any; where that is too
+    little, there is no graph."""
+    codes = coded(rows(1_500))
+    monkeypatch.setattr(graph, "_RECALL", 1.1)
+    linked = graph.build(codes, 1_372, lambda: False)
+    assert linked is not None
+    assert linked.width == min(graph._WIDTHS)
+
+    monkeypatch.setattr(graph, "_LEAST_RECALL", 1.1)
+    assert graph.build(codes, 1_372, lambda: False) is None
+
+
 def test_a_graph_is_stopped() -> None:
     """Making a graph ends where it is told to."""
     asked: list[int] = []

@@ -22,7 +22,11 @@ _BATCH = 1024
 """Rows added between two looks at whether to stop: some tenths of a second."""
 _WIDTHS = (48, 64, 96, 128, 192, 256, 384, 512)
 _RECALL = 0.995
-"""A width must find this share of the ten nearest of rows that are not in the graph."""
+"""A width should find this share of the ten nearest of rows that are not in the graph."""
+_LEAST_RECALL = 0.985
+"""Where none does, the smallest is taken that finds as much as any, if that is this share: a few rows of a large graph
+have no way to them, however wide one looks."""
+_AS_MUCH = 0.001
 NEAREST = 10
 PROBES = 128
 """The last so many rows of a segment are kept out of its graph, to measure it by them."""
@@ -118,17 +122,21 @@ def _tuned(graph: Graph, codes: Codes, rows: int, stopped: Callable[[], bool]) -
         edges.append(best.scores.min())
         usual.append(float(edges[-1]) * probe.step / probe.length)
     graph.usual = min(usual, default=-np.inf)
+    wanted = min(NEAREST, rows) * len(probes)
+    recalls: dict[int, float] = {}
     for width in _WIDTHS:
         found = sum(
             min(int((graph.near(probe, width)[0] >= edge).sum()), NEAREST)
             for probe, edge in zip(probes, edges, strict=True)
         )
-        if found >= _RECALL * min(NEAREST, rows) * len(probes):
-            graph.width = width
-            return True
+        recalls[width] = found / wanted if wanted else 1.0
+        if recalls[width] >= _RECALL:
+            break
         if stopped():
             raise Stopped
-    return False
+    best = max(recalls.values())
+    graph.width = next(width for width, recall in recalls.items() if recall >= best - _AS_MUCH)
+    return best >= _LEAST_RECALL
 
 
 def _itself(codes: Codes, row: int) -> Asked:
