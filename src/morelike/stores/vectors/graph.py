@@ -134,9 +134,9 @@ def _tuned(graph: Graph, codes: Codes, rows: int, stopped: Callable[[], bool]) -
             break
         if stopped():
             raise Stopped
-    best = max(recalls.values())
-    graph.width = next(width for width, recall in recalls.items() if recall >= best - _AS_MUCH)
-    return best >= _LEAST_RECALL
+    most = max(recalls.values())
+    graph.width = next(width for width, recall in recalls.items() if recall >= most - _AS_MUCH)
+    return most >= _LEAST_RECALL
 
 
 def _itself(codes: Codes, row: int) -> Asked:
