@@ -27,12 +27,12 @@ from morelike.vecmath import normalise
 
 NAME = "grown"
 CLUSTERS = 100
-WITHIN = 20
-"""Clusters inside each cluster."""
+WITHIN = 10
+"""Denser places that one number of ``cluster`` stands for."""
 DIRECTIONS = 32
-"""In how many directions the vectors of an inner cluster differ most: what encoders give has few such."""
+"""In how many directions the vectors of a place differ most: what encoders give has few such."""
 SPREAD, NOISE = 0.7, 0.3
-"""How far a vector lies from the middle of its inner cluster, which has length one: in those directions, and in all."""
+"""How far a vector lies from the middle of its place, which has length one: in those directions, and in all."""
 GROUP = 10_000
 FILTERS = {"1 %": "one = true", "10 %": "ten = true", "50 %": "half = true", "1 %, a cluster": "cluster = 7"}
 
@@ -97,9 +97,7 @@ def rows_of(numbers: NDArray[np.int64], dim: int, seed: int = 0) -> tuple[NDArra
 def _middles(dim: int, seed: int) -> NDArray[np.float32]:
     """(CLUSTERS × WITHIN, dim), of length one."""
     random = np.random.default_rng((seed, 0))
-    outer = normalise(random.standard_normal((CLUSTERS, dim), dtype=np.float32))
-    inner = normalise(random.standard_normal((CLUSTERS * WITHIN, dim), dtype=np.float32))
-    return normalise(np.repeat(outer, WITHIN, axis=0) + inner)
+    return normalise(random.standard_normal((CLUSTERS * WITHIN, dim), dtype=np.float32))
 
 
 def _directions(dim: int, seed: int) -> NDArray[np.float32]:
