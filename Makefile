@@ -21,6 +21,7 @@ setup: ## Make .venv with all that the tests need
 
 test: setup ## Run all tests; PYTEST="-k words" passes options on
 	@scripts/chromium >/dev/null
+	@scripts/redis >/dev/null
 	@$(BIN)/pytest -n $(or $(WORKERS),logical) $(PYTEST)
 
 check: setup ## Style, types, floors

@@ -69,6 +69,7 @@ class Library:
         self.settings = settings
         self.folder = settings.library
         self._stores = open_stores(self.folder, settings)
+        self.cache_counts = self._stores.cache.counts
         self._lanes = Lanes(settings)
         self._jobs = Jobs(self._stores.catalog, tasks.check)
         self._keys = Keys(self._stores.catalog)

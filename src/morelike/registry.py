@@ -98,7 +98,14 @@ class Table(Mapping[str, Row]):
 #   vector, term, sketch and blob store(folder, settings) · catalog(folder, settings) · cache(settings) · rescorer()
 #   mode(Asked) -> Ranked, see search/modes.py
 BLOB_STORES = Table("blob_stores", "blob store", {"folder": Row("morelike.stores.blobs:FolderBlobStore")})
-CACHES = Table("caches", "cache", {"memory": Row("morelike.stores.cache:MemoryCache")})
+CACHES = Table(
+    "caches",
+    "cache",
+    {
+        "memory": Row("morelike.stores.cache:MemoryCache"),
+        "redis": Row("morelike.stores.redis_cache:RedisCache", extra="redis"),
+    },
+)
 CATALOGS = Table("catalogs", "catalog", {"sqlite": Row("morelike.stores.catalog.catalog:open_sqlite_catalog")})
 COMPOSITES = Table(
     "composites",

@@ -58,8 +58,12 @@ class Settings(BaseSettings):
     blobs: str = Field(
         "folder", description="The blob store: `folder` (in the library's folder), or the path of another folder."
     )
-    cache: str = Field("memory", description="The cache: `memory`.")
+    cache: str = Field(
+        "memory",
+        description="The cache: `memory`, or the address of a Redis server: `redis://`, `rediss://`, `unix://`.",
+    )
     cache_bytes: int = Field(64 * 1024**2, ge=0, description="How much the cache in memory may hold.")
+    cache_seconds: int = Field(7 * 86400, ge=1, le=10 * 366 * 86400, description="How long Redis keeps an entry.")
     models: Annotated[tuple[Folder, ...], NoDecode, BeforeValidator(_folders)] = Field(
         (), description="Further folders with weights and cards, searched first; several are written as in PATH."
     )

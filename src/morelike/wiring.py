@@ -8,7 +8,7 @@ from typing import Any
 
 from morelike.errors import ModelError, SettingsError, SpaceMismatch, StoreFull, StoreReadOnly, UnknownName
 from morelike.models import cards, weights
-from morelike.protocols import BlobStore, Cache, Catalog, Encoder, SketchStore, TermStore, VectorStore, WriteLock
+from morelike.protocols import BlobStore, Catalog, Encoder, SketchStore, TermStore, VectorStore, WriteLock
 from morelike.registry import (
     BLOB_STORES,
     CACHES,
@@ -21,6 +21,7 @@ from morelike.registry import (
     Table,
 )
 from morelike.settings import Settings
+from morelike.stores.cache import CountedCache
 from morelike.stores.lock import LibraryLock
 from morelike.types import Card
 
@@ -38,7 +39,7 @@ class Stores:
     terms: TermStore
     sketches: SketchStore
     blobs: BlobStore
-    cache: Cache
+    cache: CountedCache
     lock: WriteLock
 
     def close(self) -> None:
@@ -48,6 +49,7 @@ class Stores:
 
 def open_stores(folder: Path, settings: Settings) -> Stores:
     """Open or make the library in ``folder``. Raises StoreError, SettingsError on a store that does not exist."""
+    cache = _open_cache(settings)  # connects to nothing yet
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError as error:
@@ -74,12 +76,20 @@ def open_stores(folder: Path, settings: Settings) -> Stores:
             terms=TERM_STORES.load("sqlite")(folder, settings),
             sketches=SKETCH_STORES.load("sqlite")(folder, settings),
             blobs=BLOB_STORES.load(kind)(blob_folder, settings),
-            cache=_choose(CACHES, settings.cache, "cache")(settings),
+            cache=cache,
             lock=LibraryLock(folder, settings),
         )
     except BaseException:
         catalog.close()
         raise
+
+
+def _open_cache(settings: Settings) -> CountedCache:
+    """A cache by its name, or by the address of its server."""
+    name = "redis" if settings.cache.startswith(("redis://", "rediss://", "unix://")) else settings.cache
+    if name not in CACHES:  # what was written may hold a password: it is not repeated
+        raise SettingsError("the setting 'cache' names no cache", hint="memory, or redis://HOST:6379/0")
+    return CountedCache(CACHES.load(name)(settings))
 
 
 def _choose(table: Table, name: str, setting: str) -> Any:

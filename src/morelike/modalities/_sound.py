@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 from morelike.errors import DecodeError
 from morelike.modalities._media import label, opened
+from morelike.modalities._once import decoded_once
+from morelike.modalities._samples import Samples, resampled, usable
 from morelike.types import Audio, Blob
 
 if TYPE_CHECKING:
@@ -40,7 +42,6 @@ __all__ = [
 ]
 
 What = Literal["audio", "video"]
-Samples = NDArray[np.float32]
 
 LONGEST_WHOLE = 1800.0
 """Seconds that are read in one piece at most."""
@@ -57,7 +58,6 @@ _MOST_FAULTS = 100  # in a row
 _BYTES_A_SECOND = 8  # no codec holds sound in less
 _HOURS_FREE = 3600.0
 _HIGHEST_RATE = 768_000
-_MOST_NOT_NUMBERS = 0.1
 _MOST_SAMPLES = 1 << 27  # that are read in one piece: 46 minutes of 48 kHz
 
 _FORGETFUL = frozenset(
@@ -287,14 +287,18 @@ def read_sounds(
 
 def read_whole(blob: Blob, rate: int | None, what: What = "audio") -> Audio:
     """All of a recording of an hour at most: as many samples as there are. Raises DecodeError."""
+    samples, own = decoded_once(blob, what, lambda: _whole(blob, what))
+    return Audio(samples.copy() if rate in {None, own} else resampled(samples, own, rate or own), rate or own)
+
+
+def _whole(blob: Blob, what: What) -> tuple[Samples, int]:
     tape = _Tape(blob, 0.0, what)
     while tape.pull():
         if tape.end > min(LONGEST_WHOLE * tape.rate, _MOST_SAMPLES):
             raise DecodeError(f"{label(blob, what)} is too long to be read as a whole")
     if tape.end <= 0:
         raise DecodeError(f"{label(blob, what)} has no sound that can be decoded")
-    samples = _usable(tape.samples(0, tape.end), label(blob, what))
-    return Audio(_resampled(samples, tape.rate, rate or tape.rate), rate or tape.rate)
+    return usable(tape.samples(0, tape.end), label(blob, what)), tape.rate
 
 
 def heard(blob: Blob, start: float, what: What = "audio") -> Generator[tuple[int, int, Samples], None, None]:
@@ -367,7 +371,7 @@ class _Tape:
             self._forget(math.floor((start - _BEFORE) * own))
         if self.end <= first * own / out:
             raise DecodeError(f"{self._name} has no sound that can be decoded at {start:.1f} s")
-        samples = _resampled(_usable(self.samples(low, high), self._name), own, out)
+        samples = resampled(usable(self.samples(low, high), self._name), own, out)
         skip = first - low * out // own
         found = samples[skip : skip + count]
         return Audio(np.pad(found, (0, count - len(found))), out)
@@ -376,24 +380,3 @@ class _Tape:
         while self._kept and self._kept[0][0] + len(self._kept[0][1]) <= low:
             place, samples = self._kept.popleft()
             self._from = (place + len(samples)) / self.rate
-
-
-def _usable(samples: Samples, name: str) -> Samples:
-    """Clipped to [-1, 1], with zeros for a few values that are no numbers; in place."""
-    if samples.min(initial=0) >= -1 and samples.max(initial=0) <= 1:  # false over NaN
-        return samples
-    numbers = np.isfinite(samples)
-    share = 1 - float(numbers.mean())
-    if share > _MOST_NOT_NUMBERS:
-        raise DecodeError(f"{name} is damaged: {share:.0%} of its samples are no numbers")
-    samples[~numbers] = 0
-    return np.clip(samples, -1, 1, out=samples)
-
-
-def _resampled(samples: Samples, own: int, rate: int) -> Samples:
-    if own == rate:
-        return samples
-    import soxr
-
-    resampled: Samples = soxr.resample(samples, own, rate, "HQ")
-    return np.clip(resampled, -1, 1, out=resampled)

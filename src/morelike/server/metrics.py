@@ -89,6 +89,7 @@ class _Library(Collector):
             running.add_metric([name], gate.running)
             waiting.add_metric([name], gate.waiting)
         yield from (running, waiting)
+        yield from self._cache()
         yield from self._encoders()
         try:
             yield from self._counts()
@@ -105,6 +106,12 @@ class _Library(Collector):
         for state, count in self._library.jobs.counts().items():
             jobs.add_metric([state], count)
         yield from (items, rejected, jobs)
+
+    def _cache(self) -> Iterator[Metric]:
+        counts = self._library.cache_counts()
+        yield CounterMetricFamily("morelike_cache_hits", "Look-ups that the cache answered.", value=counts.hits)
+        yield CounterMetricFamily("morelike_cache_misses", "Look-ups that it did not.", value=counts.misses)
+        yield GaugeMetricFamily("morelike_cache_hit_rate", "Hits by look-ups since the start.", value=counts.hit_rate)
 
     def _encoders(self) -> Iterator[Metric]:
         """Payloads by batches is the mean size of a batch: how much concurrent queries share."""

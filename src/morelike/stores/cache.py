@@ -1,16 +1,60 @@
-"""A cache in this process's memory."""
+"""A cache in this process's memory, and what counts how often a cache helped."""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from dataclasses import dataclass
 
+from morelike.protocols import Cache
 from morelike.settings import Settings
 
-__all__ = ["MemoryCache"]
+__all__ = ["CacheCounts", "CountedCache", "MemoryCache"]
 
 _ENTRY = 200
 """What an entry costs besides its bytes, roughly: two objects and their place in the table."""
+
+
+@dataclass(frozen=True, slots=True)
+class CacheCounts:
+    """Look-ups since the library was opened in this process."""
+
+    hits: int
+    misses: int
+
+    @property
+    def hit_rate(self) -> float:
+        """Hits by look-ups; 0 before the first look-up."""
+        return self.hits / max(self.hits + self.misses, 1)
+
+
+class CountedCache:
+    """Any cache, and how often it had what it was asked for. Safe from any thread where that cache is."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+        self._hits = self._misses = 0
+        self._lock = threading.Lock()
+
+    def get(self, key: str) -> bytes | None:
+        value = self._cache.get(key)
+        with self._lock:
+            self._hits += value is not None
+            self._misses += value is None
+        return value
+
+    def put(self, key: str, value: bytes) -> None:
+        self._cache.put(key, value)
+
+    def forget(self, prefix: str) -> None:
+        self._cache.forget(prefix)
+
+    def close(self) -> None:
+        self._cache.close()
+
+    def counts(self) -> CacheCounts:
+        with self._lock:
+            return CacheCounts(self._hits, self._misses)
 
 
 class MemoryCache:
