@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from morelike.dedup.agreement import Sound, together
 from morelike.errors import QueryError, StoreDamaged
 from morelike.originals import stored_blob
 from morelike.prepare import decoding, example_specs, load_segments, recognise
@@ -36,15 +37,6 @@ BESIDE = 2
 
 FEW_HASHES = 16
 """Half of fewer hashes than these may agree by chance."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Sound:
-    """A whole recording: its hashes ascending, ``at`` in ticks from its beginning, and how many seconds it lasts."""
-
-    hashes: NDArray[np.uint64]
-    at: Ints
-    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +85,7 @@ def _ranked(asked: Asked, space: Space, example: Example, n: int) -> Ranked:
     with asked.clock.stage("decode"):
         pieces, seconds = _pieces_of(asked, space, example)
     tick = float(space.card.options["tick"])
-    query = _together(pieces, tick, seconds)
+    query = together(pieces, tick, seconds)
     with asked.clock.stage("sketches"):
         shifts = _candidates(asked, space, pieces, tick, n)
         found = _counted(asked, space, query, shifts, tick)
@@ -171,7 +163,7 @@ def _candidates(
     return {item_id: best[item_id][1] for item_id in order[: max(CANDIDATES, 2 * n)]}
 
 
-def _counted(asked: Asked, space: Space, query: _Sound, shifts: Mapping[str, int], tick: float) -> list[_Found]:
+def _counted(asked: Asked, space: Space, query: Sound, shifts: Mapping[str, int], tick: float) -> list[_Found]:
     """The candidates of which enough agrees, counted over all that lies beside the query."""
     stores, collection = asked.embedder.stores, asked.embedder.collection
     segments = stores.catalog.segments_of(collection, list(shifts))
@@ -181,13 +173,13 @@ def _counted(asked: Asked, space: Space, query: _Sound, shifts: Mapping[str, int
         item_id: _beside(_in_time(segments.get(item_id, []), space), shift * tick, query.seconds + BESIDE * tick)
         for item_id, shift in shifts.items()
     }
-    together = [segment for some in near.values() for segment in some]
-    sketches = dict(zip(together, stores.sketches.fetch(space, _ids(together)), strict=True))
+    everything = [segment for some in near.values() for segment in some]
+    sketches = dict(zip(everything, stores.sketches.fetch(space, _ids(everything)), strict=True))
     found = []
     for item_id, shift in shifts.items():
         pieces = [(_start(one.span), sketch) for one in near[item_id] if (sketch := sketches[one])]
         seconds = _duration(shown[item_id].info if item_id in shown else {})
-        item = _together(pieces, tick, seconds or max((one.span.end for one in near[item_id]), default=0.0))
+        item = together(pieces, tick, seconds or max((one.span.end for one in near[item_id]), default=0.0))
         entries, apart = _agreeing(query, item, shift)
         why = _why(query, item, shift, entries, number)
         if why is not None:
@@ -207,7 +199,7 @@ def _beside(segments: Sequence[Segment], begins: float, seconds: float) -> list[
     ]
 
 
-def _why(query: _Sound, item: _Sound, shift: int, entries: Ints, segments: int) -> dict[str, int] | None:
+def _why(query: Sound, item: Sound, shift: int, entries: Ints, segments: int) -> dict[str, int] | None:
     """The moments that agree and how many must; None where it may be chance. Only what lies beside the item counts.
 
     A single knock has no moments to speak of, but a copy of it has its hashes: half of them are enough.
@@ -221,7 +213,7 @@ def _why(query: _Sound, item: _Sound, shift: int, entries: Ints, segments: int) 
     return {"moments": moments, "moments_needed": needed}
 
 
-def _agreeing(query: _Sound, item: _Sound, shift: int) -> tuple[Ints, Ints]:
+def _agreeing(query: Sound, item: Sound, shift: int) -> tuple[Ints, Ints]:
     """The query's entries whose hash the item has ``shift`` ticks later or a tick beside it, and how far beside."""
     left = np.searchsorted(item.hashes, query.hashes, "left")
     counts = np.searchsorted(item.hashes, query.hashes, "right") - left
@@ -231,15 +223,6 @@ def _agreeing(query: _Sound, item: _Sound, shift: int) -> tuple[Ints, Ints]:
     close = np.abs(apart) <= 1
     entries, first = np.unique(entry[close], return_index=True)
     return entries, apart[close][first]
-
-
-def _together(pieces: Sequence[tuple[float, Sketch]], tick: float, seconds: float) -> _Sound:
-    """Pieces that begin at these seconds as one. Where nobody knows how long it is, the last hash says."""
-    hashes = np.concatenate([np.empty(0, np.uint64), *(sketch.hashes for _, sketch in pieces)])
-    at = [sketch.at.astype(np.int64) + round(start / tick) for start, sketch in pieces]
-    ticks = np.concatenate([np.empty(0, np.int64), *at])
-    order = np.argsort(hashes, kind="stable")
-    return _Sound(hashes[order], ticks[order], seconds or float(ticks.max(initial=0) + 1) * tick)
 
 
 def _in_time(segments: Sequence[Segment], space: Space) -> list[Segment]:

@@ -6,10 +6,11 @@ from fastapi import Request
 from starlette.datastructures import UploadFile
 
 from morelike.collection import OpenCollection
-from morelike.errors import ItemError, MorelikeError, QueryError
+from morelike.errors import ItemError, QueryError
 from morelike.examples import as_blob
 from morelike.protocols import Modality
 from morelike.registry import MODALITIES
+from morelike.search.reading import readers
 from morelike.server.pages.stash import LARGEST, Example, Stash
 from morelike.server.pages.view import length_of, library_of, name_of
 from morelike.settings import Settings
@@ -18,7 +19,6 @@ from morelike.types import WHOLE, Blob
 __all__ = ["fetched", "stash_of", "stashed", "uploaded"]
 
 PREVIEW_SIDE = 640
-HEAD = 4096
 POINTS = 400
 """Numbers of a waveform on the board."""
 
@@ -55,20 +55,7 @@ def stashed(request: Request, opened: OpenCollection, blob: Blob) -> str:
 def _modality_of(settings: Settings, opened: OpenCollection, blob: Blob) -> Modality:
     """The collection's own, or the one that knows these bytes: a film is searched with a picture or a sound, too."""
     own: Modality = MODALITIES.load(opened.modality)(settings)
-    head = blob.read(HEAD)
-    if own.sniff(head, blob.name) > 0:
-        return own
-    kinds = {space.kind for space in opened.spaces if space.active}
-    others = []
-    for name in MODALITIES:
-        if name != opened.modality:
-            try:
-                others.append(MODALITIES.load(name)(settings))
-            except MorelikeError:
-                continue  # its packages are not installed
-    sure = [(other.sniff(head, blob.name), other) for other in others if kinds.intersection(other.kinds)]
-    best: tuple[float, Modality] = max(sure, key=lambda one: one[0], default=(0.0, own))
-    return best[1] if best[0] > 0 else own
+    return readers(own, settings, blob, {space.kind for space in opened.spaces if space.active})[0]
 
 
 def _peaks(modality: Modality, blob: Blob) -> tuple[float, ...]:

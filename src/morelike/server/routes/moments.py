@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
 from fastapi import Query, Request, Response
 
+from morelike.collection import OpenCollection
 from morelike.server.answers import Json, dumps
 from morelike.server.deps import CollectionName, ItemId, Limit, Offset, api_router, parts_of
 from morelike.server.docs import binary_response, documented, json_response, problems
@@ -68,26 +70,12 @@ async def preview(  # noqa: PLR0917 - FastAPI names them
     end: End = None,
 ) -> Response:
     """A small rendering, kept on disk after the first time; of the part from `start` to `end` where they are given."""
-    parts = parts_of(request)
     wide = side_for(side)
-    asked = span_of(start, end)
 
-    def draw() -> Response:
-        opened = parts.library.collection(collection)
-        found = opened.item(item)
-        span = within(asked, found)
-        named = f"{quote(opened.modality, safe='')}-{wide}{_mark(span)}"
-        headers = _headers(f'"{found.digest.blake3[:32]}-{named}"')
-        if matches(request, headers["ETag"]):
-            return Response(status_code=304, headers=headers)
+    def make(opened: OpenCollection, found: Item, span: Span) -> Preview:
+        return opened.preview(found.id, wide, span)
 
-        def make() -> Preview:
-            return opened.preview(found.id, wide, span)
-
-        made = parts.previews.get(f"{found.digest.blake3}-{named}", make)
-        return Response(made.data, media_type=made.media_type, headers=headers)
-
-    return await parts.pictures.run(draw)
+    return await _kept(request, collection, item, span_of(start, end), str(wide), make)
 
 
 @router.get(
@@ -108,26 +96,37 @@ async def peaks(  # noqa: PLR0917 - FastAPI names them
     end: End = None,
 ) -> Response:
     """The loudest sample of each of `points` equal pieces; 422 where nothing sounds."""
-    parts = parts_of(request)
-    asked = span_of(start, end)
 
-    def listen() -> Response:
+    def make(opened: OpenCollection, found: Item, span: Span) -> Preview:
+        heights = opened.peaks(found.id, points, span)
+        return Preview(peaks_shape(heights, span, found.info.get("duration")), "application/json")
+
+    return await _kept(request, collection, item, span_of(start, end), f"peaks-{points}", make)
+
+
+async def _kept(  # noqa: PLR0917 - what both routes have
+    request: Request,
+    collection: str,
+    item: str,
+    asked: Span,
+    what: str,
+    make: Callable[[OpenCollection, Item, Span], Preview],
+) -> Response:
+    """What ``make`` draws of the item's part, kept on disk after the first time under ``what`` it is."""
+    parts = parts_of(request)
+
+    def draw() -> Response:
         opened = parts.library.collection(collection)
         found = opened.item(item)
         span = within(asked, found)
-        named = f"{quote(opened.modality, safe='')}-peaks-{points}{_mark(span)}"
+        named = f"{quote(opened.modality, safe='')}-{what}{_mark(span)}"
         headers = _headers(f'"{found.digest.blake3[:32]}-{named}"')
         if matches(request, headers["ETag"]):
             return Response(status_code=304, headers=headers)
-
-        def make() -> Preview:
-            heights = opened.peaks(found.id, points, span)
-            return Preview(peaks_shape(heights, span, found.info.get("duration")), "application/json")
-
-        made = parts.previews.get(f"{found.digest.blake3}-{named}", make)
+        made = parts.previews.get(f"{found.digest.blake3}-{named}", lambda: make(opened, found, span))
         return Response(made.data, media_type=made.media_type, headers=headers)
 
-    return await parts.pictures.run(listen)
+    return await parts.pictures.run(draw)
 
 
 def _segment_shape(segment: Segment) -> dict[str, Any]:
