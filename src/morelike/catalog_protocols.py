@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol, runtime_checkable
 
 from morelike.expressions import Expression
-from morelike.records import ApiKey, Aside, Calibration, Job, JobState, Shown
+from morelike.records import (
+    ApiKey,
+    Aside,
+    Calibration,
+    CollectionStorage,
+    Job,
+    JobState,
+    Shown,
+    SourceRow,
+    StorageReading,
+)
 from morelike.types import (
     Card,
     Claim,
     Collection,
+    Fields,
     Finished,
     Ids,
     Item,
@@ -32,6 +44,8 @@ __all__ = [
     "CatalogKeys",
     "CatalogReading",
     "CatalogSpaces",
+    "CatalogStorage",
+    "WriteLock",
 ]
 
 
@@ -93,6 +107,23 @@ class CatalogIngest(Protocol):
     def sources_of_origin(self, collection: Collection, origin: str) -> Iterator[str]:
         """The uris that came through one source argument or lie below it, for ``add --sync``."""
 
+    def restore(
+        self,
+        collection: Collection,
+        items: Sequence[Item],
+        segments: Mapping[str, Sequence[Segment]],
+        *,
+        asides: Sequence[Aside] = (),
+        ledger: Sequence[Rejection] = (),
+    ) -> list[str]:
+        """Write whole items as another catalog had them: their state, sources, tags, metadata and times.
+
+        ``segments`` by item id; ``asides`` say of which items those of the state ``duplicate`` are copies. An item that
+        is there already is replaced; a source that another item has moves to the new one. Rows of the ``ledger`` are
+        written as they are, attempts too, and touch no item. One durable transaction; the order of ``items`` becomes
+        their order of arrival. Returns ids of items that were left without a source.
+        """
+
     def drop_sources(self, collection: Collection, uris: Sequence[str]) -> list[str]:
         """Returns ids of items left without a source."""
 
@@ -130,6 +161,11 @@ class CatalogReading(Protocol):
     ) -> list[Item]:
         """Oldest first."""
 
+    def pages(
+        self, collection: Collection, *, state: ItemState | None = "ready", size: int = 1024
+    ) -> Iterator[list[Item]]:
+        """All of them, oldest first, each page as cheap as the first. What is removed meanwhile hides nothing else."""
+
     def get_items(self, collection: Collection, item_ids: Sequence[str]) -> dict[str, Item]: ...
 
     def shown(self, collection: Collection, item_ids: Sequence[str]) -> dict[str, Shown]:
@@ -138,6 +174,22 @@ class CatalogReading(Protocol):
     def count(
         self, collection: Collection, *, filter: Expression | None = None, state: ItemState | None = "ready"
     ) -> int: ...
+
+    def count_sources(self, collection: Collection, *, md5: str = "") -> int:
+        """Of the items that are ready; with ``md5``, of those with that digest."""
+
+    def sources(self, collection: Collection, *, md5: str = "", offset: int = 0, limit: int = 100) -> list[SourceRow]:
+        """Those that ``count_sources`` counts, in order of arrival."""
+
+    def find_sources(
+        self,
+        collection: Collection,
+        *,
+        item_ids: Sequence[str] = (),
+        uris: Sequence[str] = (),
+        keys: Sequence[str] = (),
+    ) -> list[SourceRow]:
+        """Those of these items, with these uris or with these keys, in any state; in order of arrival."""
 
     def ledger(self, collection: Collection, *, offset: int = 0, limit: int = 100) -> list[Rejection]: ...
 
@@ -153,6 +205,19 @@ class CatalogReading(Protocol):
 
     def blobs_needed(self) -> Iterator[str]:
         """Every digest that some item keeps in the blob store."""
+
+    def touched(self, collection: Collection, since: int) -> tuple[int, Ids | None]:
+        """The revision now, and the sorted ids of segments that came, went, or whose items changed after ``since``.
+
+        None where that is not known (any more), or where it is too many: everything may have changed.
+        """
+
+    def fields_of(self, collection: Collection, segment_ids: Ids) -> dict[int, tuple[Fields, ...]]:
+        """What a filter can ask of those of the segments that are of ready items: one ``Fields`` a source.
+
+        As filters compare them: texts and keys are valid Unicode without NUL, other characters written as several; null
+        is left out; a list or an object stands as ``[0]``, since a filter can only ask whether it is there.
+        """
 
     def verify(self) -> list[str]:
         """One sentence a fault found in the catalog's own tables."""
@@ -248,6 +313,39 @@ class CatalogDuplicates(Protocol):
         """Every remembered pair, the lesser id first."""
 
 
+class CatalogStorage(Protocol):
+    """How much there is and was, and what ``doctor`` holds against the other stores."""
+
+    def storage_by_collection(self) -> list[CollectionStorage]:
+        """One for each collection, by its id. A few statements, however many collections and items there are."""
+
+    def blob_bytes(self) -> int:
+        """Bytes of all blobs that some item keeps, each counted once."""
+
+    def blob_sizes(self) -> Iterator[tuple[str, int]]:
+        """Every digest that some item keeps in the blob store, once and ascending, with the bytes it should have."""
+
+    def keepers(self, collection: Collection, blake3s: Sequence[str]) -> list[Item]:
+        """The collection's items, of any state, that keep one of these blobs."""
+
+    def known_segment_ids(self, collection: Collection, kind: Kind) -> Ids:
+        """Sorted ids of all its segments, but those of rejected items."""
+
+    def note_storage(self, reading: StorageReading) -> None:
+        """Keep one more; of the oldest, those beyond a thousand are thinned out."""
+
+    def storage_readings(self) -> list[StorageReading]:
+        """Oldest first."""
+
+
+@runtime_checkable
+class WriteLock(Protocol):
+    """Who writes to this library now. Re-entrant within a process's one holder thread."""
+
+    def hold(self, purpose: str, *, waiting: Callable[[str], None] | None = None) -> AbstractContextManager[None]:
+        """Wait for the turn; ``waiting(sentence)`` is told who has it. Raises StoreBusy after the timeout."""
+
+
 class Catalog(
     CatalogCollections,
     CatalogIngest,
@@ -256,8 +354,15 @@ class Catalog(
     CatalogKeys,
     CatalogSpaces,
     CatalogDuplicates,
+    CatalogStorage,
     Protocol,
 ):
     """The truth: collections, items, sources, segments, the ledger."""
+
+    def library_id(self) -> str:
+        """Twelve hex digits that no other library has: what is kept elsewhere for this one carries them."""
+
+    def write_lock(self) -> WriteLock | None:
+        """The lock of a library that several machines write to; None: the one in the library's folder is enough."""
 
     def close(self) -> None: ...

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
-from morelike.stores.catalog.connections import Connected, chunks, now
+from morelike.stores.catalog.connections import Connected, chunks, now, retried
 from morelike.stores.catalog.ingest_rows import add_tags, check_tags
 from morelike.stores.catalog.item_rows import numbers_of
 from morelike.stores.catalog.schema import item_tags, items, sources
@@ -18,6 +18,7 @@ __all__ = ["AnnotationRows"]
 class AnnotationRows(Connected):
     """The part of ``CatalogIngest`` that people write by hand. Unknown ids are passed over."""
 
+    @retried
     def tag(self, collection: Collection, item_ids: Sequence[str], add: Sequence[str], remove: Sequence[str]) -> None:
         check_tags(add)
         with self._writing(collection) as connection:
@@ -27,6 +28,7 @@ class AnnotationRows(Connected):
                 connection.execute(delete(item_tags).where(*gone))
             add_tags(connection, {(number, tag) for number in numbers for tag in add})
 
+    @retried
     def annotate(self, collection: Collection, item_ids: Sequence[str], metadata: Metadata) -> None:
         with self._writing(collection) as connection:
             for some in chunks(_touch(connection, collection, item_ids)):

@@ -7,7 +7,7 @@ from sqlalchemy import delete, insert, select
 from morelike.errors import UsageError
 from morelike.records import Calibration
 from morelike.stores.catalog.collections import CollectionRows
-from morelike.stores.catalog.connections import now
+from morelike.stores.catalog.connections import now, retried
 from morelike.stores.catalog.schema import calibrations, spaces
 from morelike.types import Space
 
@@ -17,6 +17,7 @@ __all__ = ["CalibrationRows"]
 class CalibrationRows(CollectionRows):
     """``CatalogSpaces``."""
 
+    @retried
     def calibrate(self, space: Space, calibration: Calibration) -> None:
         """The collection's revision grows with it. Raises UsageError, NoSuchCollection where the space was dropped."""
         values = {

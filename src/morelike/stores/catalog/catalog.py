@@ -5,17 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 from morelike.settings import Settings
+from morelike.stores.catalog.amounts import AmountRows
 from morelike.stores.catalog.annotations import AnnotationRows
 from morelike.stores.catalog.blobs import BlobRows
 from morelike.stores.catalog.calibrations import CalibrationRows
 from morelike.stores.catalog.duplicates import DuplicateRows
 from morelike.stores.catalog.engine.sqlite import SqliteDatabase
+from morelike.stores.catalog.fields import FieldRows
 from morelike.stores.catalog.health import HealthRows
 from morelike.stores.catalog.ingest_rows import IngestRows
 from morelike.stores.catalog.jobs import JobRows
 from morelike.stores.catalog.keys import KeyRows
 from morelike.stores.catalog.reading import ReadingRows
 from morelike.stores.catalog.removal import RemovalRows
+from morelike.stores.catalog.restoring import RestoringRows
+from morelike.stores.catalog.source_rows import SourceRows
+from morelike.stores.catalog.storage_rows import StorageRows
 from morelike.stores.catalog.versions import make_ready
 
 __all__ = ["SqlCatalog", "open_sqlite_catalog"]
@@ -34,6 +39,11 @@ class SqlCatalog(
     KeyRows,
     CalibrationRows,
     DuplicateRows,
+    FieldRows,
+    RestoringRows,
+    SourceRows,
+    StorageRows,
+    AmountRows,
 ):
     """The ``Catalog`` over any database that ``engine`` has a file for. Safe from any thread."""
 

@@ -1,14 +1,17 @@
 """Which segments each revision touched, so that a filter's answer that is kept in memory is mended, not made anew.
 
-SQLite notes it by triggers: whoever writes, and in whatever way, nothing is missed. A revision always leaves one row,
-so a reader sees what was forgotten since, or never noted (as on a database without triggers), and asks for everything.
+The database notes it by triggers: whoever writes, and in whatever way, nothing is missed. A revision always leaves one
+row, so a reader sees what was forgotten since, or never noted (as where triggers may not be made), and asks for
+everything.
 Of an item with very many segments only that is noted, so that the table stays small.
 """
 
 from __future__ import annotations
 
 from sqlalchemy import Connection, bindparam, inspect, select
+from sqlalchemy.exc import DBAPIError
 
+from morelike.stores.catalog import triggers
 from morelike.stores.catalog.schema import changes
 
 __all__ = ["REVISIONS_KEPT", "install", "noted", "remove", "touched"]
@@ -62,6 +65,16 @@ _TRIGGERS = {
     },
 }
 
+_ASK_FOR_TRIGGERS = {
+    "mysql": "SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = DATABASE()",
+    "postgresql": "SELECT t.tgname::text FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid "
+    "JOIN pg_namespace AS n ON n.oid = c.relnamespace "
+    "WHERE n.nspname = current_schema() AND NOT t.tgisinternal AND t.tgenabled <> 'D'",
+    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger'",
+}
+_MAY_NOT = {1142, 1227, 1419}
+"""MySQL and MariaDB: no right to make a trigger, or none as long as the server writes a log for its replicas."""
+
 _SINCE = (
     select(changes.c.revision, changes.c.segment_id)
     .where(changes.c.collection_id == bindparam("collection"), changes.c.revision > bindparam("since"))
@@ -71,25 +84,56 @@ _SINCE = (
 
 
 def install(connection: Connection) -> None:
-    """After the tables were made or changed."""
-    if connection.dialect.name == "sqlite" and inspect(connection).has_table(changes.name):
+    """After the tables were made or changed. A server's user who may make no triggers does without."""
+    if not inspect(connection).has_table(changes.name):
+        return
+    if connection.dialect.name == "sqlite":
         for name, body in _TRIGGERS.items():
             connection.exec_driver_sql(f"CREATE TRIGGER IF NOT EXISTS {name} {body}")
+    elif connection.dialect.name == "postgresql":
+        for name, (_, when, body) in triggers.POSTGRESQL.items():
+            connection.exec_driver_sql(
+                f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS "
+                f"$$ BEGIN {body} RETURN NULL; END $$"
+            )
+            connection.exec_driver_sql(f"CREATE TRIGGER {name} {when} EXECUTE FUNCTION {name}()")
+    else:
+        try:
+            for name, body in triggers.MYSQL.items():  # MySQL knows no CREATE … IF NOT EXISTS before 8.0.29
+                connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {name}")
+                connection.exec_driver_sql(f"CREATE TRIGGER {name} {body}")
+        except DBAPIError as error:
+            code = error.orig.args[0] if error.orig is not None and error.orig.args else None
+            if code not in _MAY_NOT:
+                raise
 
 
 def remove(connection: Connection) -> None:
     """Before tables are changed: a trigger that names a table stands in the way of its copying."""
-    if connection.dialect.name == "sqlite":
-        for name in _TRIGGERS:
-            connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {name}")
+    if connection.dialect.name == "postgresql":
+        for name, (table, _, _) in triggers.POSTGRESQL.items():
+            if inspect(connection).has_table(table):
+                connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {name} ON {table}")
+            connection.exec_driver_sql(f"DROP FUNCTION IF EXISTS {name}()")
+        return
+    for name in sorted(_there(connection)):
+        connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {name}")
 
 
 def noted(connection: Connection) -> bool:
     """Whether this database notes all that is touched."""
-    if connection.dialect.name != "sqlite":
-        return False
-    rows = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'")
-    return set(_TRIGGERS) <= set(rows.scalars())
+    return _wanted(connection) <= _there(connection)
+
+
+def _wanted(connection: Connection) -> set[str]:
+    known = {"mysql": set(triggers.MYSQL), "postgresql": set(triggers.POSTGRESQL), "sqlite": set(_TRIGGERS)}
+    return known[connection.dialect.name]
+
+
+def _there(connection: Connection) -> set[str]:
+    """Those of ours that there are, and are at work."""
+    rows = connection.exec_driver_sql(_ASK_FOR_TRIGGERS[connection.dialect.name])
+    return set(rows.scalars()) & _wanted(connection)
 
 
 def touched(connection: Connection, collection_id: int, since: int, until: int) -> list[int] | None:

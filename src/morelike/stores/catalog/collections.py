@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from morelike.errors import CollectionExists, NoSuchCollection, UsageError
 from morelike.stores.catalog import schema, statements
 from morelike.stores.catalog.blobs import unneeded
-from morelike.stores.catalog.connections import now
+from morelike.stores.catalog.connections import now, retried
 from morelike.stores.catalog.quick import QuickRows
 from morelike.types import Card, Collection, Kind, Metadata, Space
 
@@ -27,6 +27,7 @@ _spaces = schema.spaces
 class CollectionRows(QuickRows):
     """``CatalogCollections``."""
 
+    @retried
     def create_collection(self, name: str, modality: str, options: Metadata) -> Collection:
         if not _NAME.fullmatch(name):
             raise UsageError(
@@ -57,6 +58,7 @@ class CollectionRows(QuickRows):
         with self._reading() as connection:
             return [_collection(row) for row in connection.execute(select(_collections).order_by(_collections.c.name))]
 
+    @retried
     def drop_collection(self, collection: Collection) -> list[str]:
         items = schema.items
         inside = select(items.c.number).where(items.c.collection_id == collection.id)
@@ -74,6 +76,7 @@ class CollectionRows(QuickRows):
             connection.execute(delete(_collections).where(_collections.c.id == collection.id))
             return unneeded(connection, digests)
 
+    @retried
     def add_space(self, collection: Collection, kind: Kind, card: Card, *, active: bool) -> Space:
         """A card that the collection has for this kind already is not added again."""
         same = and_(_spaces.c.collection_id == collection.id, _spaces.c.kind == kind, _spaces.c.card_id == card.id)
@@ -93,10 +96,12 @@ class CollectionRows(QuickRows):
         with self._reading() as connection:
             return [_space(row) for row in connection.execute(query)]
 
+    @retried
     def activate(self, space: Space) -> None:
         with self._writing(self._of_space(space)) as connection:
             _activate(connection, space.collection_id, space.kind, space.id)
 
+    @retried
     def drop_space(self, space: Space) -> None:
         with self._writing(self._of_space(space)) as connection:
             connection.execute(delete(_spaces).where(_spaces.c.id == space.id))

@@ -2,26 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import wraps
 from sqlite3 import Error as SqliteError
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 from sqlalchemy import Connection, update
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from morelike.errors import NoSuchCollection, StoreError, StoreReadOnly
+from morelike.errors import NoSuchCollection, StoreBusy, StoreError, StoreReadOnly
 from morelike.stores.catalog import schema
-from morelike.stores.catalog.engine import WRITING, Database
+from morelike.stores.catalog.engine import WRITING, Conflict, Database, Translates
 from morelike.types import Collection
 
-__all__ = ["CHUNK", "Connected", "chunks", "now", "translated"]
+__all__ = ["CHUNK", "Connected", "chunks", "now", "retried", "translated"]
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 CHUNK = 1000
 """How many values go into one statement: every database's limit is above it."""
+_TRIES = 6
+_FIRST_REST = 0.01
+
+
+def retried(method: Callable[P, T]) -> Callable[P, T]:
+    """For a method that is one transaction: done again where the database undid it because of another writer."""
+
+    @wraps(method)
+    def attempt(*arguments: P.args, **named: P.kwargs) -> T:
+        for number in range(_TRIES - 1):
+            try:
+                return method(*arguments, **named)
+            except Conflict:
+                time.sleep(random.uniform(0, _FIRST_REST * 2**number))  # noqa: S311  # so that the two part
+        return method(*arguments, **named)
+
+    return attempt
 
 
 def chunks(values: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
@@ -34,10 +56,14 @@ def now() -> str:
 
 
 @contextmanager
-def translated(database: Database) -> Iterator[None]:
+def translated(database: Translates) -> Iterator[None]:
     """The one place where a driver's exception becomes one of ours."""
     try:
         yield
+    except PoolTimeout as error:
+        raise StoreBusy(
+            f"all connections to the catalog {database.where} are in use", hint="try again in a moment"
+        ) from error
     except (DBAPIError, SqliteError, OSError) as error:
         ours = database.translate(error)
         if ours is None:
@@ -75,6 +101,10 @@ class Connected:
                     # First of all, so that on a server two writers of one collection queue up at this row.
                     _grow(connection, collection)
                 yield connection
+                self._before_commit(connection)
+
+    def _before_commit(self, connection: Connection) -> None:
+        """Raises StoreError where what this transaction was begun under does not hold any more."""
 
     def _check_open(self) -> None:
         """An engine opens anew what was closed, and then nobody closes it."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
 from morelike.records import Aside
-from morelike.stores.catalog.connections import Connected, chunks, now
+from morelike.stores.catalog.connections import Connected, chunks, now, retried
 from morelike.stores.catalog.item_rows import numbers_of
 from morelike.stores.catalog.schema import asides, distinct_pairs, items, key_of
 from morelike.types import Collection
@@ -20,6 +20,7 @@ Pair = tuple[str, str]
 class DuplicateRows(Connected):
     """``CatalogDuplicates``."""
 
+    @retried
     def set_aside(self, collection: Collection, asides: Sequence[Aside]) -> None:
         if asides:
             with self._writing(collection) as connection:
@@ -40,6 +41,7 @@ class DuplicateRows(Connected):
                 for row in connection.execute(query)
             ]
 
+    @retried
     def bring_back(self, collection: Collection, item_ids: Sequence[str]) -> list[str]:
         if not item_ids:
             return []
@@ -49,6 +51,7 @@ class DuplicateRows(Connected):
             _bring_back(connection, list(hidden.values()))
         return [item_id for item_id in dict.fromkeys(item_ids) if item_id in hidden]
 
+    @retried
     def mark_distinct(self, collection: Collection, pairs: Sequence[Pair]) -> None:
         """A pair of an item with itself says nothing, and is passed over."""
         wanted = {_key(pair): pair for pair in map(_sorted, pairs) if pair[0] != pair[1]}
@@ -72,6 +75,7 @@ class DuplicateRows(Connected):
                 if rows:
                     connection.execute(insert(distinct_pairs), rows)
 
+    @retried
     def unmark_distinct(self, collection: Collection, pairs: Sequence[Pair]) -> None:
         if not pairs:
             return

@@ -15,9 +15,21 @@ from typing import Any
 
 from sqlalchemy import JSON, String, Text
 from sqlalchemy.engine import Dialect
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
-__all__ = ["AnyJson", "AnyString", "AnyText", "pack", "pack_key", "plain", "to_json", "unpack", "unpack_values"]
+__all__ = [
+    "AnyJson",
+    "AnyString",
+    "AnyText",
+    "name_in_path",
+    "pack",
+    "pack_key",
+    "plain",
+    "read_as_packed",
+    "to_json",
+    "unpack",
+    "unpack_values",
+]
 
 _ESCAPE = "␛"
 _UNSAFE = re.compile(rf"[\x00\ud800-\udfff{_ESCAPE}]")
@@ -46,6 +58,24 @@ def pack(text: str) -> str:
 def pack_key(text: str) -> str:
     """``pack`` for the keys of metadata."""
     return _UNSAFE_IN_KEY.sub(_escape, text)
+
+
+def name_in_path(key: str) -> str:
+    """A packed key as MariaDB's JSON paths can name it: there ``$."-1"`` finds nothing, whatever the object holds."""
+    return f"{_ESCAPE}002d{key[1:]}" if key.startswith("-") else key
+
+
+def _named_in_paths(value: Any) -> Any:
+    """An object with such keys, which are all that a filter asks for."""
+    return {name_in_path(key): inner for key, inner in value.items()} if isinstance(value, dict) else value
+
+
+def read_as_packed(text: str | bytes) -> Any:
+    """The reverse for what is read as it was packed."""
+    value, dash = json.loads(text), name_in_path("-")
+    if not isinstance(value, dict):
+        return value
+    return {f"-{key.removeprefix(dash)}" if key.startswith(dash) else key: inner for key, inner in value.items()}
 
 
 def unpack(text: str) -> str:
@@ -115,23 +145,41 @@ class AnyText(AnyString):
     impl = Text
     cache_ok = True
 
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "mysql":  # whose TEXT ends at 64 KiB
+            from sqlalchemy.dialects.mysql import MEDIUMTEXT
+
+            return dialect.type_descriptor(MEDIUMTEXT())
+        return super().load_dialect_impl(dialect)
+
 
 class AnyJson(TypeDecorator[Any]):
-    """Flat or nested metadata."""
+    """Flat or nested metadata.
+
+    A text on MySQL and MariaDB: MySQL's own JSON makes floats of large integers, and MariaDB's ends at 32 floors.
+    """
 
     impl = JSON
     cache_ok = True
 
-    def process_bind_param(self, value: Any | None, dialect: Dialect) -> Any:  # noqa: ARG002  # SQLAlchemy's
-        return plain(value)
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "mysql":
+            from sqlalchemy.dialects.mysql import LONGTEXT
+
+            return dialect.type_descriptor(LONGTEXT())
+        return super().load_dialect_impl(dialect)
+
+    def process_bind_param(self, value: Any | None, dialect: Dialect) -> Any:
+        return to_json(_named_in_paths(plain(value))) if dialect.name == "mysql" else plain(value)
 
     def result_processor(self, dialect: Dialect, coltype: Any) -> Callable[[Any], Any]:
-        read = self.impl_instance.result_processor(dialect, coltype)
+        known = None if dialect.name == "mysql" else self.impl_instance.result_processor(dialect, coltype)
+        read = json.loads if known is None else known
 
         def process(value: Any) -> Any:
-            if isinstance(value, str) and read is not None:  # as text: most of it needs no second look
+            if isinstance(value, str):  # as text: most of it needs no second look
                 whole = read(value)
                 return unpack_values(whole) if _ESCAPE in value or "\\u" in value else whole
-            return unpack_values(value if read is None else read(value))
+            return unpack_values(value if known is None else known(value))
 
         return process

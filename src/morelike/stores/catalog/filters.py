@@ -11,16 +11,16 @@ from __future__ import annotations
 import math
 import operator
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from sqlalchemy import Column, ColumnElement, and_, exists, false, func, literal, not_, or_, true
-from sqlalchemy.types import Boolean
+from sqlalchemy.types import BigInteger, Boolean, Double, TypeEngine
 
 from morelike.errors import FilterError
 from morelike.expressions import All, Compare, Expression, Has, In, Like, Not, Operator, Value
 from morelike.expressions import Any as AnyOf
-from morelike.stores.catalog.encoding import pack_key
+from morelike.stores.catalog.encoding import AnyText, pack_key
 from morelike.stores.catalog.engine import Database, Json
 from morelike.stores.catalog.schema import item_tags, items, sources
 
@@ -28,6 +28,7 @@ __all__ = ["FIELDS", "META", "compile_filter"]
 
 Truth = ColumnElement[bool]
 Test = Callable[[ColumnElement[Any]], Truth]
+Read = Callable[[Json, str], Sequence[ColumnElement[Any]]]
 
 META = "meta."
 """Before a key: the user's metadata, whatever the content says under the same key."""
@@ -117,7 +118,7 @@ class _Compiler:
             return like(_TEXTS[leaf.field])
         if leaf.field == _TAG:
             return _any_tag(like)
-        return self._in_metadata(leaf.field, self._database.json_text, like)
+        return self._in_metadata(leaf.field, self._text_under, like)
 
     def _in(self, leaf: In) -> Truth:
         if len(leaf.values) > _MAX_VALUES:
@@ -127,27 +128,33 @@ class _Compiler:
         numbers = [value for value in leaf.values if not isinstance(value, str | bool)]
         parts = [self._compare(leaf.field, "=", value) for value in truths]
         if texts:
-            parts.append(self._texts(leaf.field, texts[0], lambda text: text.in_(texts)))
+            parts.append(self._texts(leaf.field, texts[0], lambda text: self._one_of(text, texts, AnyText())))
         if numbers:
             bound = [_bindable(number) for number in numbers if not _is_nan(number)]
-            parts.append(self._numbers(leaf.field, numbers[0], lambda number: number.in_(bound)))
+            parts.append(self._numbers(leaf.field, numbers[0], lambda number: self._one_of_numbers(number, bound)))
         return or_(false(), *parts)
 
-    def _compare(self, field: str, op: Operator, value: Value) -> Truth:
-        def holds(found: ColumnElement[Any]) -> Truth:
-            answer: Truth = _OPERATORS[op](found, value)
-            return answer
+    def _one_of(self, found: ColumnElement[Any], values: list[Any], kind: TypeEngine[Any]) -> Truth:
+        return self._database.one_of(found, values, kind) if values else false()
 
+    def _one_of_numbers(self, found: ColumnElement[Any], values: list[float]) -> Truth:
+        whole = [value for value in values if isinstance(value, int)]
+        other = [value for value in values if not isinstance(value, int)]
+        return or_(self._one_of(found, whole, BigInteger()), self._one_of(found, other, Double()))
+
+    def _compare(self, field: str, op: Operator, value: Value) -> Truth:
         if isinstance(value, bool):
             return self._truth(field, op, value=value)
         if isinstance(value, str):
             if field == _TAG and op == "!=":  # has tags, and none of them is this one
                 return and_(_any_tag(lambda _: true()), not_(_any_tag(lambda tag: tag == value)))
-            return self._texts(field, value, holds)
+            return self._texts(field, value, lambda found: _OPERATORS[op](found, value))
         if _is_nan(value):
             return false()
-        value = _bindable(value)
-        return self._numbers(field, value, holds)
+        # Its type is said: some databases would take the value for one of the column's.
+        bound = _bindable(value)
+        number = literal(bound, BigInteger() if isinstance(bound, int) else Double())
+        return self._numbers(field, bound, lambda found: _OPERATORS[op](found, number))
 
     def _texts(self, field: str, value: str, holds: Test) -> Truth:
         if field in _NUMBERS:
@@ -156,14 +163,14 @@ class _Compiler:
             return holds(_TEXTS[field])
         if field == _TAG:
             return _any_tag(holds)
-        return self._in_metadata(field, self._database.json_text, holds)
+        return self._in_metadata(field, self._text_under, holds)
 
     def _numbers(self, field: str, value: Value, holds: Test) -> Truth:
         if field in _NUMBERS:
             return holds(_NUMBERS[field])
         if field in FIELDS:
             _refuse(field, "a text", value)
-        return self._in_metadata(field, self._database.json_number, holds)
+        return self._in_metadata(field, self._database.json_numbers, holds)
 
     def _truth(self, field: str, op: Operator, *, value: bool) -> Truth:
         if field in FIELDS:
@@ -171,15 +178,21 @@ class _Compiler:
         if op not in {"=", "!="}:
             raise FilterError(f"{field!r} {op} {str(value).lower()} has no meaning", hint="use = or !=")
         wanted = int(value == (op == "="))
-        return self._in_metadata(field, self._database.json_truth, lambda found: found == literal(wanted))
+        return self._in_metadata(field, self._truth_under, lambda found: found == literal(wanted))
 
-    def _in_metadata(self, field: str, read: Callable[[Json, str], ColumnElement[Any]], holds: Test) -> Truth:
+    def _text_under(self, column: Json, key: str) -> Sequence[ColumnElement[Any]]:
+        return (self._database.json_text(column, key),)
+
+    def _truth_under(self, column: Json, key: str) -> Sequence[ColumnElement[Any]]:
+        return (self._database.json_truth(column, key),)
+
+    def _in_metadata(self, field: str, read: Read, holds: Test) -> Truth:
         """Where the content itself says something under the key, the user's metadata is not asked."""
         (column, key), *rest = self._places(field)
-        answer: Truth = func.coalesce(holds(read(column, key)), false(), type_=Boolean())
+        answer: Truth = func.coalesce(or_(*map(holds, read(column, key))), false(), type_=Boolean())
         for other, same_key in rest:
             silent = not_(self._database.json_has(column, key))
-            answer = or_(answer, and_(silent, holds(read(other, same_key))))
+            answer = or_(answer, and_(silent, or_(*map(holds, read(other, same_key)))))
         return answer
 
     def _places(self, field: str) -> list[tuple[Json, str]]:

@@ -11,9 +11,17 @@ from sqlalchemy import Connection, bindparam, case, delete, exists, insert, not_
 from morelike import faults
 from morelike.errors import UsageError
 from morelike.stores.catalog import statements
-from morelike.stores.catalog.connections import chunks, now
+from morelike.stores.catalog.connections import chunks, now, retried
 from morelike.stores.catalog.duplicates import bring_back_theirs
-from morelike.stores.catalog.item_rows import bounded, numbers_of, rejection_of, source_of, source_values
+from morelike.stores.catalog.encoding import pack
+from morelike.stores.catalog.item_rows import (
+    bounded,
+    numbers_of,
+    rejection_of,
+    segment_values,
+    source_of,
+    source_values,
+)
 from morelike.stores.catalog.quick import QuickRows
 from morelike.stores.catalog.schema import TAG_LENGTH, asides, item_tags, items, key_of, ledger, segments, sources
 from morelike.types import Claim, Collection, Finished, ItemState, Rejection, Source
@@ -47,6 +55,7 @@ class IngestRows(QuickRows):
                     found[row.uri] = (source_of(row), row.item_id, row.state)
         return found
 
+    @retried
     def claim(self, collection: Collection, claims: Sequence[Claim]) -> list[str]:
         if not claims:
             return []
@@ -61,6 +70,7 @@ class IngestRows(QuickRows):
         faults.reached("catalog.claimed")
         return alone
 
+    @retried
     def finish(self, collection: Collection, finished: Sequence[Finished]) -> None:
         """An item removed meanwhile stays removed, and one set aside stays so. A ready item's segments are replaced."""
         if not finished:
@@ -86,6 +96,7 @@ class IngestRows(QuickRows):
             faults.reached("catalog.writing")
         faults.reached("catalog.finished")
 
+    @retried
     def reject(self, collection: Collection, rejections: Sequence[Rejection]) -> None:
         if not rejections:
             return
@@ -102,6 +113,7 @@ class IngestRows(QuickRows):
                     update(items).where(items.c.number.in_(some)).values(state="rejected", updated_at=at)
                 )
 
+    @retried
     def requeue(self, collection: Collection, item_ids: Sequence[str]) -> None:
         if not item_ids:
             return
@@ -118,6 +130,7 @@ class IngestRows(QuickRows):
                 found.update({row.uri: rejection_of(row) for row in connection.execute(query)})
         return found
 
+    @retried
     def forgive(self, collection: Collection, uris: Sequence[str]) -> None:
         if not uris:
             return
@@ -130,7 +143,7 @@ class IngestRows(QuickRows):
 
 def check_tags(tags: Iterable[str]) -> None:
     for tag in tags:
-        if not tag or len(tag) > TAG_LENGTH:
+        if not tag or len(pack(tag)) > TAG_LENGTH:
             raise UsageError(f"{tag[:40]!r} cannot be a tag", hint=f"a tag has 1 to {TAG_LENGTH} characters")
 
 
@@ -227,20 +240,7 @@ def _claim_sources(
 
 
 def _insert_segments(connection: Connection, collection: Collection, there: Sequence[tuple[int, Finished]]) -> None:
-    rows = [
-        {
-            "collection_id": collection.id,
-            "segment_id": segment.id,
-            "item": number,
-            "ordinal": segment.ordinal,
-            "kind": segment.kind,
-            "unit": segment.span.unit,
-            "span_start": segment.span.start,
-            "span_end": segment.span.end,
-        }
-        for number, each in there
-        for segment in each.segments
-    ]
+    rows = [segment_values(collection, number, segment) for number, each in there for segment in each.segments]
     if rows:
         connection.execute(insert(segments), rows)
 

@@ -15,9 +15,19 @@ from morelike.stores.catalog import statements
 from morelike.stores.catalog.connections import chunks
 from morelike.stores.catalog.quick import Ask
 from morelike.stores.catalog.schema import key_of
-from morelike.types import WHOLE, ContentDigest, Item, Rejection, Segment, Source, Span
+from morelike.types import WHOLE, Collection, ContentDigest, Item, Rejection, Segment, Source, Span
 
-__all__ = ["bounded", "items_of", "numbers_of", "rejection_of", "segment_of", "shown_of", "source_of", "source_values"]
+__all__ = [
+    "bounded",
+    "items_of",
+    "numbers_of",
+    "rejection_of",
+    "segment_of",
+    "segment_values",
+    "shown_of",
+    "source_of",
+    "source_values",
+]
 
 _INT64 = 2**63
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -54,6 +64,20 @@ def source_of(row: Any) -> Source:
         origin=row.origin,
         added_at=row.added_at,
     )
+
+
+def segment_values(collection: Collection, number: int, segment: Segment) -> dict[str, Any]:
+    """The reverse of ``segment_of``, for the item with that number."""
+    return {
+        "collection_id": collection.id,
+        "segment_id": segment.id,
+        "item": number,
+        "ordinal": segment.ordinal,
+        "kind": segment.kind,
+        "unit": segment.span.unit,
+        "span_start": segment.span.start,
+        "span_end": segment.span.end,
+    }
 
 
 def segment_of(row: Any) -> Segment:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import secrets
-import time
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, case, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, func, insert, or_, select, update
 
 from morelike.errors import NoSuchJob, UsageError
 from morelike.records import Job, JobState
-from morelike.stores.catalog.connections import Connected, chunks, now
+from morelike.stores.catalog.connections import Connected, chunks, now, retried
 from morelike.stores.catalog.schema import jobs
 from morelike.types import Metadata
 
@@ -23,6 +22,7 @@ _NO_ONE: dict[str, Any] = {"owner": "", "lease_until": 0.0}
 class JobRows(Connected):
     """``CatalogJobs``. None of it needs the library's write lock: a job tells its progress while another one writes."""
 
+    @retried
     def enqueue(self, kind: str, collection: str, arguments: Metadata) -> Job:
         job_id = secrets.token_hex(16)
         values = {"id": job_id, "kind": kind, "collection": collection, "arguments": arguments, "created_at": now()}
@@ -50,9 +50,9 @@ class JobRows(Connected):
             counted = connection.execute(select(jobs.c.state, func.count()).group_by(jobs.c.state))
             return {row[0]: row[1] for row in counted}
 
+    @retried
     def lease_job(self, owner: str, seconds: float) -> Job | None:
-        moment = time.time()
-        free = or_(jobs.c.state == "queued", and_(jobs.c.state == "running", jobs.c.lease_until < moment))
+        free = self._free()
         with self._reading() as connection:  # most looks find nothing, and should not make the writers wait
             if connection.execute(select(jobs.c.number).where(free).limit(1)).first() is None:
                 return None
@@ -60,26 +60,35 @@ class JobRows(Connected):
             # What nobody had when it was called off has nobody left to say so.
             ended = {**_NO_ONE, "state": "cancelled", "cancelling": False, "finished_at": now()}
             connection.execute(update(jobs).where(free, jobs.c.cancelling).values(ended))
-            oldest = select(jobs.c.id).where(free).order_by(jobs.c.number).limit(1).with_for_update(skip_locked=True)
-            job_id: str | None = connection.execute(oldest).scalar_one_or_none()
-            if job_id is None:
-                return None
-            taken = {
-                "state": "running",
-                "owner": owner,
-                "lease_until": time.time() + seconds,  # not from ``moment``: it may have waited long for its turn
-                "attempts": jobs.c.attempts + 1,
-                "started_at": case((jobs.c.started_at == "", now()), else_=jobs.c.started_at),
-            }
-            connection.execute(update(jobs).where(jobs.c.id == job_id).values(taken))
-            return _found(connection, job_id)
+            while True:
+                oldest = select(jobs.c.id).where(free).order_by(jobs.c.number).limit(1)
+                job_id: str | None = connection.execute(oldest).scalar_one_or_none()
+                if job_id is None:
+                    return None
+                taken = {
+                    "state": "running",
+                    "owner": owner,
+                    "lease_until": self._database.clock() + seconds,  # from now: it may have waited long for its turn
+                    "attempts": jobs.c.attempts + 1,
+                    "started_at": case((jobs.c.started_at == "", now()), else_=jobs.c.started_at),
+                }
+                # On a server another one may have taken it since it was looked at: then it is free no more.
+                if connection.execute(update(jobs).where(jobs.c.id == job_id, free).values(taken)).rowcount:
+                    return _found(connection, job_id)
 
+    def _free(self) -> ColumnElement[bool]:
+        return or_(
+            jobs.c.state == "queued", and_(jobs.c.state == "running", jobs.c.lease_until < self._database.clock())
+        )
+
+    @retried
     def renew_job(self, job_id: str, owner: str, seconds: float, progress: Metadata) -> Job | None:
         with self._writing() as connection:
-            values = {"progress": progress, "lease_until": time.time() + seconds}
+            values = {"progress": progress, "lease_until": self._database.clock() + seconds}
             held = connection.execute(update(jobs).where(*_held(job_id, owner)).values(values))
             return _found(connection, job_id) if held.rowcount else None
 
+    @retried
     def finish_job(
         self, job_id: str, owner: str, state: JobState, *, result: Metadata, error: str = "", hint: str = ""
     ) -> bool:
@@ -95,6 +104,7 @@ class JobRows(Connected):
             values |= {"result": result, "error": error, "hint": hint}
             return bool(connection.execute(update(jobs).where(*held).values(values)).rowcount)
 
+    @retried
     def cancel_job(self, job_id: str) -> Job:
         this = jobs.c.id == job_id
         ended = {**_NO_ONE, "state": "cancelled", "finished_at": now()}
@@ -103,6 +113,7 @@ class JobRows(Connected):
             connection.execute(update(jobs).where(this, jobs.c.state == "queued").values(ended))
             return _found(connection, job_id)
 
+    @retried
     def retry_job(self, job_id: str) -> Job:
         """Its progress, its error and its attempts start anew."""
         again = {**_FRESH, "started_at": "", "finished_at": ""}
@@ -116,6 +127,7 @@ class JobRows(Connected):
             )
         return found
 
+    @retried
     def forget_jobs(self, keep: int) -> int:
         finished = select(jobs.c.number).where(jobs.c.state.in_(_FINISHED)).order_by(jobs.c.number.desc())
         with self._reading() as connection:

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from morelike.errors import UsageError
 from morelike.records import ApiKey
-from morelike.stores.catalog.connections import Connected, now
+from morelike.stores.catalog.connections import Connected, now, retried
 from morelike.stores.catalog.schema import api_keys
 
 __all__ = ["KeyRows"]
@@ -18,6 +18,7 @@ __all__ = ["KeyRows"]
 class KeyRows(Connected):
     """``CatalogKeys``."""
 
+    @retried
     def add_key(self, key: ApiKey) -> None:
         values = {
             "name": key.name,
@@ -43,6 +44,7 @@ class KeyRows(Connected):
             row = connection.execute(select(api_keys).where(api_keys.c.digest == digest)).one_or_none()
         return None if row is None else _key(row)
 
+    @retried
     def drop_key(self, name: str) -> None:
         with self._writing() as connection:
             if connection.execute(delete(api_keys).where(api_keys.c.name == name)).rowcount:

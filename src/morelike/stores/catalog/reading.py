@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Select, func, select
@@ -14,7 +14,7 @@ from morelike.stores.catalog import statements
 from morelike.stores.catalog.connections import chunks
 from morelike.stores.catalog.filtered import FilteredRows
 from morelike.stores.catalog.item_rows import items_of, rejection_of, segment_of, shown_of
-from morelike.stores.catalog.schema import items, ledger
+from morelike.stores.catalog.schema import items, ledger, sources
 from morelike.types import Collection, Ids, Item, ItemState, Rejection, Segment, Space
 
 __all__ = ["ReadingRows"]
@@ -77,6 +77,20 @@ class ReadingRows(FilteredRows):
             rows = connection.execute(chosen.order_by(items.c.number).offset(offset).limit(limit)).all()
             return items_of(connection, rows)
 
+    def pages(
+        self, collection: Collection, *, state: ItemState | None = "ready", size: int = 1024
+    ) -> Iterator[list[Item]]:
+        chosen, after = self._chosen(select(items), collection, None, state), 0
+        while True:
+            with self._reading() as connection:
+                page = chosen.where(items.c.number > after).order_by(items.c.number).limit(size)
+                rows = connection.execute(page).all()
+                found = items_of(connection, rows)
+            if not found:
+                return
+            after = rows[-1].number
+            yield found
+
     def get_items(self, collection: Collection, item_ids: Sequence[str]) -> dict[str, Item]:
         found: dict[str, Item] = {}
         with self._reading() as connection:
@@ -98,6 +112,16 @@ class ReadingRows(FilteredRows):
         self, collection: Collection, *, filter: Expression | None = None, state: ItemState | None = "ready"
     ) -> int:
         query = self._chosen(select(func.count()).select_from(items), collection, filter, state)
+        with self._reading() as connection:
+            counted: int = connection.execute(query).scalar_one()
+        return counted
+
+    def count_sources(self, collection: Collection, *, md5: str = "") -> int:
+        ready = select(items.c.number).where(items.c.collection_id == collection.id, items.c.state == "ready")
+        if md5:
+            ready = ready.where(items.c.md5 == md5)
+        own = sources.c.collection_id == collection.id
+        query = select(func.count()).select_from(sources).where(own, sources.c.item.in_(ready))
         with self._reading() as connection:
             counted: int = connection.execute(query).scalar_one()
         return counted

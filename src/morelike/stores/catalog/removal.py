@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy import delete, or_, select, update
 
 from morelike.stores.catalog.blobs import unneeded
-from morelike.stores.catalog.connections import CHUNK, Connected, chunks, now
+from morelike.stores.catalog.connections import CHUNK, Connected, chunks, now, retried
 from morelike.stores.catalog.duplicates import forget_duplicates
 from morelike.stores.catalog.ingest_rows import left_alone
 from morelike.stores.catalog.item_rows import numbers_of
@@ -41,6 +41,7 @@ class RemovalRows(Connected):
                 return
             last = page[-1].number
 
+    @retried
     def drop_sources(self, collection: Collection, uris: Sequence[str]) -> list[str]:
         if not uris:
             return []
@@ -52,6 +53,7 @@ class RemovalRows(Connected):
                 connection.execute(delete(sources).where(*these))
             return left_alone(connection, losers)
 
+    @retried
     def mark_deleting(self, collection: Collection, item_ids: Sequence[str]) -> None:
         if not item_ids:
             return
@@ -61,6 +63,7 @@ class RemovalRows(Connected):
                 these = (items.c.collection_id == collection.id, items.c.item_id.in_(some))
                 connection.execute(update(items).where(*these).values(state="deleting", updated_at=at))
 
+    @retried
     def forget(self, collection: Collection, item_ids: Sequence[str]) -> list[str]:
         if not item_ids:
             return []

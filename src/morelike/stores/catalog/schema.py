@@ -29,6 +29,7 @@ __all__ = [
     "KEY_LENGTH",
     "TAG_LENGTH",
     "VERSION",
+    "about",
     "api_keys",
     "asides",
     "calibrations",
@@ -44,10 +45,11 @@ __all__ = [
     "segments",
     "sources",
     "spaces",
+    "storage_readings",
     "version_table",
 ]
 
-VERSION = "0003"
+VERSION = "0004"
 """The newest revision in ``migrations/versions``; four digits, counted up."""
 
 KEY_LENGTH = 32
@@ -277,6 +279,24 @@ changes = Table(
     Column("revision", BigInteger, primary_key=True, autoincrement=False),
     Column("segment_id", BigInteger, primary_key=True, autoincrement=False),
     sqlite_with_rowid=False,
+    **_OPTIONS,
+)
+
+about = Table(
+    "about",
+    metadata,
+    Column("key", String(32), primary_key=True),
+    Column("value", String(255), nullable=False),
+    **_OPTIONS,
+)
+
+storage_readings = Table(
+    "storage_readings",
+    metadata,
+    Column("number", Number, primary_key=True),
+    Column("at", AnyString(32), nullable=False),
+    Column("items", BigInteger, nullable=False),
+    Column("parts", AnyJson, nullable=False),
     **_OPTIONS,
 )
 

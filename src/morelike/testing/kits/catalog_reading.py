@@ -14,6 +14,7 @@ from morelike.expressions import Compare
 from morelike.protocols import Catalog
 from morelike.testing.kits.catalog_samples import (
     CARD,
+    ODD_TEXTS,
     CatalogFixtures,
     digest_of,
     finished,
@@ -86,6 +87,19 @@ class CatalogReadingKit(CatalogFixtures):
         rest = catalog.items(photos, offset=3, limit=100)
 
         assert [item.id for item in first + rest] == [*(f"item-{i}" for i in range(7)), "item-late"]
+
+    def test_all_pages_are_all_items(self, catalog: Catalog, photos: Collection) -> None:
+        """Oldest first, also while items go that were passed, and while others arrive."""
+        for i in range(7):
+            make_item(catalog, photos, f"item-{i}")
+        pages = catalog.pages(photos, size=3)
+        seen = [item.id for item in next(pages)]
+        catalog.mark_deleting(photos, ["item-0", "item-2"])
+        make_item(catalog, photos, "item-late")
+        seen += [item.id for page in pages for item in page]
+
+        assert seen == [*(f"item-{i}" for i in range(7)), "item-late"]
+        assert list(catalog.pages(photos, state="pending")) == []
 
     def test_items_are_got_by_id(self, catalog: Catalog, photos: Collection) -> None:
         """In the order asked for; unknown ones are left out."""
@@ -167,6 +181,51 @@ class CatalogReadingKit(CatalogFixtures):
         found = [catalog.segment_ids(photos, "image", filter=Compare("x", "=", value)).tolist() for value in (1, True)]
 
         assert found == [[segment_id("number", 0)], [segment_id("truth", 0)]]
+
+    def test_sources_are_rows_in_order_of_arrival(self, catalog: Catalog, photos: Collection) -> None:
+        """Each is one, also of an item that has several; only ready items' count, and no other collection's."""
+        other = catalog.create_collection("other", "image", {})
+        make_item(catalog, photos, "cat", uris=["/1"])
+        make_item(catalog, other, "dog", uris=["/2"])
+        make_item(catalog, photos, "dog", uris=["/3"], metadata={"x": 1})
+        catalog.claim(photos, [some_claim("cat", "/4"), some_claim("pending", "/5")])
+
+        pages = [catalog.sources(photos, offset=offset, limit=2) for offset in (0, 2, 4)]
+
+        assert [[row.source.uri for row in page] for page in pages] == [["/1", "/3"], ["/4"], []]
+        rows = [row for page in pages for row in page]
+        assert [row.number for row in rows] == sorted({row.number for row in rows})
+        assert [(row.item_id, row.state) for row in rows] == [("cat", "ready"), ("dog", "ready"), ("cat", "ready")]
+        assert (rows[1].digest, rows[1].media_type) == (digest_of("dog"), "image/jpeg")
+        assert rows[1].source == catalog.item(photos, "dog").sources[0]
+        assert catalog.count_sources(photos) == 3
+
+    def test_sources_are_rows_by_digest(self, catalog: Catalog, photos: Collection) -> None:
+        """All of those bytes, in pages; a digest that nobody has gives none."""
+        make_item(catalog, photos, "cat", uris=["/1", "/2"])
+        make_item(catalog, photos, "dog", uris=["/3"])
+        md5 = digest_of("cat").md5
+
+        assert [row.source.uri for row in catalog.sources(photos, md5=md5)] == ["/1", "/2"]
+        assert [row.source.uri for row in catalog.sources(photos, md5=md5, offset=1, limit=1)] == ["/2"]
+        assert catalog.count_sources(photos, md5=md5) == 2
+        assert (catalog.sources(photos, md5="f" * 32), catalog.count_sources(photos, md5="f" * 32)) == ([], 0)
+
+    @pytest.mark.parametrize("uri", ODD_TEXTS)
+    def test_a_source_is_found_as_a_row(self, catalog: Catalog, photos: Collection, uri: str) -> None:
+        """By its uri, its key or its item, whatever the item's state, once; not in another collection."""
+        other = catalog.create_collection("other", "image", {})
+        catalog.claim(photos, [some_claim("cat", uri), some_claim("cat", "/more")])
+        make_item(catalog, photos, "dog")
+
+        row, more = catalog.find_sources(photos, item_ids=["cat", "nothing"])
+
+        assert (row.source.uri, row.state, more.source.uri) == (uri, "pending", "/more")
+        assert catalog.find_sources(photos, uris=[uri]) == catalog.find_sources(photos, keys=[row.key]) == [row]
+        assert catalog.find_sources(photos, uris=["/more", uri], item_ids=["cat"], keys=[row.key]) == [row, more]
+        assert catalog.find_sources(other, uris=[uri], keys=[row.key], item_ids=["cat"]) == []
+        catalog.mark_deleting(photos, ["cat"])
+        assert catalog.find_sources(photos, uris=[uri], item_ids=["cat"]) == []
 
     def test_blobs_needed_are_those_of_every_item(self, catalog: Catalog, photos: Collection) -> None:
         """Each digest once, whatever the item's state; not those of files that were only referred to."""

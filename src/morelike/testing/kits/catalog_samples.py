@@ -65,7 +65,7 @@ def make_item(
 
 
 class CatalogFixtures:
-    """Fixtures to override: ``catalog`` and ``another``."""
+    """Fixtures to override: ``catalog``, ``another`` and ``other_library``."""
 
     @pytest.fixture
     def catalog(self) -> Catalog:
@@ -75,6 +75,11 @@ class CatalogFixtures:
     @pytest.fixture
     def another(self) -> Catalog:
         """The same database as ``catalog``, opened a second time."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def other_library(self) -> Catalog:
+        """Another library's catalog, in a database of its own."""
         raise NotImplementedError
 
     @pytest.fixture

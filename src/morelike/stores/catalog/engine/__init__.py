@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, Connection, Engine
+from sqlalchemy.types import TypeEngine
 
-from morelike.errors import StoreError
+from morelike.errors import StoreBusy, StoreError
 
-__all__ = ["WRITING", "Database", "Json"]
+__all__ = ["WRITING", "Conflict", "Database", "Json", "Server", "Translates"]
 
 Json = ColumnElement[Any]
 """A column of JSON objects."""
@@ -19,22 +20,36 @@ WRITING = "morelike_writing"
 """The execution option of a connection that is about to write: the database takes its write lock at BEGIN."""
 
 
-class Database(Protocol):
-    """One opened database, behind its SQLAlchemy engine."""
+class Conflict(StoreBusy):
+    """Two writers were in each other's way, and the database undid all of this one's transaction."""
 
-    engine: Engine
-    read_only: bool
+
+class Translates(Protocol):
+    """Where foreign errors become ours."""
+
     where: str
     """How messages name it; no password in it."""
 
     def translate(self, error: BaseException) -> StoreError | None:
         """What a driver's exception means; None where it is none of the driver's."""
 
+
+class Database(Translates, Protocol):
+    """One opened database, behind its SQLAlchemy engine."""
+
+    engine: Engine
+    read_only: bool
+    whole_migrations: bool
+    """Whether a schema change that is interrupted leaves nothing behind."""
+
     def backup(self, version: str) -> str:
-        """Copy the whole catalog before a migration; returns where to, for the message."""
+        """Copy the whole catalog before a migration; returns where to, empty where a migration needs no copy."""
 
     def migrating(self, connection: Connection) -> AbstractContextManager[None]:
-        """What a schema change needs around its transaction."""
+        """What a schema change needs around its transaction; no other process makes or migrates the catalog inside."""
+
+    def clock(self) -> ColumnElement[Any]:
+        """Seconds since 1970 when the statement is carried out, by a clock that every user of the catalog shares."""
 
     def matches(self, text: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
         """``text`` is like the LIKE pattern (escaped by ``!``), letters of any case."""
@@ -42,8 +57,11 @@ class Database(Protocol):
     def json_text(self, column: Json, key: str) -> ColumnElement[Any]:
         """The text under a key; NULL where there is none or it is something else. ``key`` is packed."""
 
-    def json_number(self, column: Json, key: str) -> ColumnElement[Any]:
-        """The same for a number."""
+    def json_numbers(self, column: Json, key: str) -> Sequence[ColumnElement[Any]]:
+        """The same for a number. Several where each kind of number is compared in its own way; one has a value."""
+
+    def one_of(self, found: ColumnElement[Any], values: Sequence[Any], kind: TypeEngine[Any]) -> ColumnElement[bool]:
+        """Whether it is one of the values, which are of one kind."""
 
     def json_truth(self, column: Json, key: str) -> ColumnElement[Any]:
         """1 for true, 0 for false, else NULL."""
@@ -58,3 +76,28 @@ class Database(Protocol):
         """Bytes on disk."""
 
     def close(self) -> None: ...
+
+
+class Server(Database, Protocol):
+    """One that several machines reach: it holds named locks for a connection, and frees them when that ends."""
+
+    def ping(self) -> None:
+        """Raises StoreUnreachable within seconds, StoreError on a refusal."""
+
+    def look_again(self) -> None:
+        """The tables grew much: take note, where the server's planner would do so too late."""
+
+    def lock_connection(self) -> Connection:
+        """One that commits each statement by itself."""
+
+    def take(self, connection: Connection, name: str, seconds: float) -> bool:
+        """Wait so many whole seconds at the most, 0: not at all; whether the lock is this connection's now."""
+
+    def give(self, connection: Connection, name: str) -> None:
+        """Free it."""
+
+    def holder(self, connection: Connection, name: str) -> int | None:
+        """The session that holds it."""
+
+    def session(self, connection: Connection) -> int:
+        """This connection's own number at the server."""

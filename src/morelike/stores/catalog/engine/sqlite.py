@@ -7,15 +7,16 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, case, create_engine, event, func
+from sqlalchemy import ColumnElement, Connection, Engine, and_, bindparam, case, create_engine, event, func, literal
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool, QueuePool
+from sqlalchemy.types import TypeEngine
 
 from morelike.errors import StoreBusy, StoreDamaged, StoreError, StoreFull, StoreReadOnly
 from morelike.stores.catalog.encoding import AnyText, to_json
@@ -33,6 +34,8 @@ _NEARLY_FULL = 4 * 1024**2
 
 class SqliteDatabase:
     """The catalog's file and its connections. Raises StoreReadOnly, StoreFull, StoreBusy, StoreDamaged."""
+
+    whole_migrations = True
 
     def __init__(self, path: Path, *, timeout: float) -> None:
         self.path = path
@@ -185,6 +188,9 @@ class SqliteDatabase:
         finally:
             driver.execute("PRAGMA foreign_keys=ON")
 
+    def clock(self) -> ColumnElement[Any]:
+        return literal(time.time())  # whoever reads this file sees the same clock
+
     def matches(self, text: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
         if pattern.isascii():  # SQLite's own LIKE knows the cases of these letters, and is ten times as fast
             return text.like(pattern, escape="!")
@@ -193,8 +199,11 @@ class SqliteDatabase:
     def json_text(self, column: Json, key: str) -> ColumnElement[Any]:
         return _typed(column, key, ["text"], func.json_extract(column, _path(key), type_=AnyText()))
 
-    def json_number(self, column: Json, key: str) -> ColumnElement[Any]:
-        return _typed(column, key, ["integer", "real"], func.json_extract(column, _path(key)))
+    def json_numbers(self, column: Json, key: str) -> Sequence[ColumnElement[Any]]:
+        return (_typed(column, key, ["integer", "real"], func.json_extract(column, _path(key))),)
+
+    def one_of(self, found: ColumnElement[Any], values: Sequence[Any], kind: TypeEngine[Any]) -> ColumnElement[bool]:
+        return found.in_(bindparam(None, list(values), type_=kind, expanding=True))
 
     def json_truth(self, column: Json, key: str) -> ColumnElement[Any]:
         return _typed(column, key, ["true", "false"], func.json_extract(column, _path(key)))

@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import mysql
 
 revision = "0001"
 down_revision = None
@@ -13,6 +14,8 @@ branch_labels = None
 depends_on = None
 
 _NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_TEXT = sa.Text().with_variant(mysql.MEDIUMTEXT(), "mysql")
+_JSON = sa.JSON().with_variant(mysql.LONGTEXT(), "mysql")
 _OPTIONS: dict[str, Any] = {"mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin", "mysql_engine": "InnoDB"}
 
 
@@ -37,7 +40,7 @@ def _collections() -> None:
         sa.Column("id", _NUMBER, nullable=False),
         sa.Column("name", sa.String(length=64), nullable=False),
         sa.Column("modality", sa.String(length=64), nullable=False),
-        sa.Column("options", sa.JSON(), nullable=False),
+        sa.Column("options", _JSON, nullable=False),
         sa.Column("created_at", sa.String(length=32), nullable=False),
         sa.Column("revision", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_collections")),
@@ -59,7 +62,7 @@ def _items() -> None:
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("media_type", sa.String(length=255), nullable=False),
         sa.Column("in_place", sa.Boolean(), nullable=False),
-        sa.Column("info", sa.JSON(), nullable=False),
+        sa.Column("info", _JSON, nullable=False),
         sa.Column("added_at", sa.String(length=32), nullable=False),
         sa.Column("updated_at", sa.String(length=32), nullable=False),
         sa.ForeignKeyConstraint(
@@ -81,10 +84,10 @@ def _ledger() -> None:
         sa.Column("number", _NUMBER, nullable=False),
         sa.Column("collection_id", _NUMBER, autoincrement=False, nullable=False),
         sa.Column("uri_key", sa.String(length=32), nullable=False),
-        sa.Column("uri", sa.Text(), nullable=False),
+        sa.Column("uri", _TEXT, nullable=False),
         sa.Column("item_id", sa.String(length=255), nullable=False),
         sa.Column("stage", sa.String(length=64), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("reason", _TEXT, nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=True),
         sa.Column("modified_ns", sa.BigInteger(), nullable=True),
@@ -106,7 +109,7 @@ def _spaces() -> None:
         sa.Column("collection_id", _NUMBER, autoincrement=False, nullable=False),
         sa.Column("kind", sa.String(length=32), nullable=False),
         sa.Column("card_id", sa.String(length=255), nullable=False),
-        sa.Column("card", sa.JSON(), nullable=False),
+        sa.Column("card", _JSON, nullable=False),
         sa.Column("active", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(
             ["collection_id"], ["collections.id"], name=op.f("fk_spaces_collection_id"), ondelete="CASCADE"
@@ -159,15 +162,15 @@ def _sources() -> None:
         sa.Column("collection_id", _NUMBER, autoincrement=False, nullable=False),
         sa.Column("uri_key", sa.String(length=32), nullable=False),
         sa.Column("item", _NUMBER, autoincrement=False, nullable=False),
-        sa.Column("uri", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("folder", sa.Text(), nullable=False),
+        sa.Column("uri", _TEXT, nullable=False),
+        sa.Column("name", _TEXT, nullable=False),
+        sa.Column("folder", _TEXT, nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("modified_ns", sa.BigInteger(), nullable=True),
         sa.Column("modified", sa.String(length=32), nullable=True),
-        sa.Column("metadata", sa.JSON(), nullable=False),
+        sa.Column("metadata", _JSON, nullable=False),
         sa.Column("origin_key", sa.String(length=32), nullable=False),
-        sa.Column("origin", sa.Text(), nullable=False),
+        sa.Column("origin", _TEXT, nullable=False),
         sa.Column("added_at", sa.String(length=32), nullable=False),
         sa.ForeignKeyConstraint(
             ["collection_id"], ["collections.id"], name=op.f("fk_sources_collection_id"), ondelete="CASCADE"

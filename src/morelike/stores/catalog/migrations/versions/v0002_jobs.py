@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import mysql
 
 revision = "0002"
 down_revision = "0001"
@@ -13,6 +14,8 @@ branch_labels = None
 depends_on = None
 
 _NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_TEXT = sa.Text().with_variant(mysql.MEDIUMTEXT(), "mysql")
+_JSON = sa.JSON().with_variant(mysql.LONGTEXT(), "mysql")
 _OPTIONS: dict[str, Any] = {"mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin", "mysql_engine": "InnoDB"}
 
 
@@ -36,12 +39,12 @@ def _jobs() -> None:
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("kind", sa.String(length=64), nullable=False),
         sa.Column("collection", sa.String(length=255), nullable=False),
-        sa.Column("arguments", sa.JSON(), nullable=False),
+        sa.Column("arguments", _JSON, nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
-        sa.Column("progress", sa.JSON(), nullable=False),
-        sa.Column("result", sa.JSON(), nullable=False),
-        sa.Column("error", sa.Text(), nullable=False),
-        sa.Column("hint", sa.Text(), nullable=False),
+        sa.Column("progress", _JSON, nullable=False),
+        sa.Column("result", _JSON, nullable=False),
+        sa.Column("error", _TEXT, nullable=False),
+        sa.Column("hint", _TEXT, nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("cancelling", sa.Boolean(), nullable=False),
         sa.Column("owner", sa.String(length=255), nullable=False),
@@ -76,8 +79,8 @@ def _calibrations() -> None:
         "calibrations",
         sa.Column("space_id", _NUMBER, autoincrement=False, nullable=False),
         sa.Column("items", sa.BigInteger(), nullable=False),
-        sa.Column("background", sa.JSON(), nullable=False),
-        sa.Column("nearest", sa.JSON(), nullable=False),
+        sa.Column("background", _JSON, nullable=False),
+        sa.Column("nearest", _JSON, nullable=False),
         sa.Column("made_at", sa.String(length=32), nullable=False),
         sa.ForeignKeyConstraint(["space_id"], ["spaces.id"], name=op.f("fk_calibrations_space_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("space_id", name=op.f("pk_calibrations")),
