@@ -49,7 +49,7 @@ class FaissVectorStore:
     row was found. Cosine spaces keep what they were given, and rows of length one in the index.
     """
 
-    def __init__(self, folder: Path, settings: Settings) -> None:
+    def __init__(self, folder: Path, settings: Settings, library_id: str = "") -> None:  # noqa: ARG002  every store is made alike
         self._folder = folder
         self._rows = RowLog(folder / "vectors.sqlite", settings.lock_timeout)
         self._held: dict[int, Held] = {}

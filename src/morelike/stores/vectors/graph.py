@@ -15,7 +15,8 @@ from morelike.types import Ids
 
 __all__ = ["NEAREST", "PROBES", "Graph", "Stopped", "build"]
 
-_LINKS = 16
+_LINKS = 24
+"""M. With 16, a million clustered rows need twice the width for the same recall; building takes 8 % longer."""
 _EFFORT = 100
 """How many near rows are considered for a new row's links (efConstruction)."""
 _BATCH = 1024

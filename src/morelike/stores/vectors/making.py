@@ -28,8 +28,8 @@ SETTLED = 50_000
 """Rows from which on a space gets segments; below, all of it is scanned exactly."""
 AGAIN = 8_192
 """Recent rows from which on a space that has segments gets another."""
-LARGEST_ROWS = 1 << 19
-LARGEST_BYTES = 800 << 20
+LARGEST_ROWS = 1 << 20
+LARGEST_BYTES = 2 << 30
 """The most that one segment holds, in float32: what is at stake when its making is broken off. Its codes are held
 three times meanwhile. Fewer and larger ones are searched faster."""
 GRAPH_ROWS = 20_000

@@ -20,7 +20,7 @@ __all__ = ["MemoryVectorStore"]
 class MemoryVectorStore:
     """Nothing is durable, and no other process sees it: for tests, trials and collections that are made anew."""
 
-    def __init__(self, folder: Path, settings: Settings) -> None:  # noqa: ARG002  every store is made alike
+    def __init__(self, folder: Path, settings: Settings, library_id: str = "") -> None:  # noqa: ARG002  every store is made alike
         self._spaces: dict[int, tuple[Ids, Vectors]] = {}
         """Sorted ids and their vectors; replaced, never changed, so that a search needs no lock."""
         self._lock = threading.Lock()

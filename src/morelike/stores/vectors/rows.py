@@ -119,11 +119,12 @@ class RowLog:
                 yield Changes(row, np.array(gone, dtype=np.int64).reshape(-1), _chunks(cursor, row.shape))
 
     def fetch(self, space: Space, ids: Ids) -> tuple[Ids, Vectors]:
-        """Those that are there, in the order asked for."""
+        """Those that are there, in the order asked for. Raises SpaceMismatch."""
         shape = Shape.of(space.card)
         found: dict[int, bytes] = {}
         with self._table(space.id) as connection:
             if connection is not None:
+                check_card(space, _read_spaces(connection)[space.id])
                 wanted = _on(space.id, "SELECT id, data FROM {rows} WHERE id IN (SELECT value FROM json_each(?))")
                 found.update(connection.execute(wanted, (json.dumps(ids.tolist()),)))
         there = [segment for segment in ids.tolist() if segment in found]

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from morelike.errors import EncodeError, MorelikeError, SpaceMismatch
+from morelike.errors import EncodeError, MorelikeError, SpaceMismatch, UsageError
 from morelike.expressions import All
 from morelike.protocols import VectorStore
 from morelike.types import Card, Ids, Space, Vectors, Within
 from morelike.vecmath import normalise, similarity, top_k
 
-__all__ = ["VectorStoreKit", "bits_space", "dense_space", "seeded_vectors", "within"]
+__all__ = ["DENSE", "SPACES", "VectorStoreKit", "bits_space", "dense_space", "seeded_vectors", "within"]
 
 
 def dense_space(id: int = 1, *, dim: int = 8, metric: str = "cosine", name: str = "toy") -> Space:
@@ -47,10 +47,14 @@ SPACES = {
     "tanimoto": bits_space(),
     "odd-bits": bits_space(dim=21),
 }
+DENSE = ("cosine", "ip", "l2")
 
 
 class VectorStoreKit:
     """Subclass it and give a fixture ``store``: an empty store."""
+
+    keeps_bits = True
+    """False where the store refuses packed bits: then ``space`` is to be one of ``DENSE`` only."""
 
     @pytest.fixture
     def store(self) -> VectorStore:
@@ -59,6 +63,18 @@ class VectorStoreKit:
     @pytest.fixture(params=sorted(SPACES))
     def space(self, request: pytest.FixtureRequest) -> Space:
         return SPACES[request.param]
+
+    def test_bits_are_kept_or_refused(self, store: VectorStore) -> None:
+        """A store that keeps no packed bits says so in a sentence that names another one, and has written nothing."""
+        space = bits_space()
+        if self.keeps_bits:
+            store.upsert(space, np.array([1]), seeded_vectors(space, 1))
+            assert store.count(space) == 1
+            return
+        with pytest.raises(UsageError) as refused:
+            store.upsert(space, np.array([1]), seeded_vectors(space, 1))
+        assert "MORELIKE_VECTORS" in refused.value.hint
+        assert list(store.space_ids()) == []
 
     def test_search_is_exact(self, store: VectorStore, space: Space) -> None:
         """The answer is that of scoring every vector by the metric's definition."""
@@ -214,7 +230,7 @@ class VectorStoreKit:
 
     def test_spaces_are_apart(self, store: VectorStore) -> None:
         """The same id in two spaces is two vectors; dropping one space leaves the other."""
-        one, two = dense_space(1, metric="l2"), bits_space(2)
+        one, two = dense_space(1, metric="l2"), bits_space(2) if self.keeps_bits else dense_space(2, name="other")
         store.upsert(one, np.array([5]), seeded_vectors(one, 1))
         store.upsert(two, np.array([5, 6]), seeded_vectors(two, 2))
 
