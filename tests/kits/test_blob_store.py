@@ -16,6 +16,9 @@ from morelike.testing.kits.blob_store import BlobStoreKit
 class TestBlobStores(BlobStoreKit):
     @pytest.fixture(params=list(BLOB_STORES))
     def store(self, request: pytest.FixtureRequest, tmp_path: Path, settings: Settings) -> Iterator[BlobStore]:
-        store = BLOB_STORES.load(request.param)(tmp_path / "blobs", settings)
+        if request.param == "s3":
+            server = request.getfixturevalue("gateway")
+            settings = server.settings(f"s3://{server.bucket()}/some/prefix", s3_links=True)
+        store = BLOB_STORES.load(request.param)(tmp_path / "blobs", settings, "0123456789ab")
         yield store
         store.close()

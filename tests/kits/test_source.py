@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from radosgw_process import Gateway
 
 from morelike.protocols import OpenSource
 from morelike.registry import SOURCES
@@ -46,9 +47,10 @@ def address() -> Iterator[str]:
 class Case:
     """One source's arguments, made below ``root``."""
 
-    def __init__(self, root: Path, address: str) -> None:
+    def __init__(self, root: Path, address: str, request: pytest.FixtureRequest) -> None:
         self.root = root
         self.address = address
+        self.request = request
         for name, data in FILES.items():
             (root / name).write_bytes(data)
 
@@ -77,6 +79,20 @@ class Case:
             {f"{self.root}/x.zip!/{name}": data for name, data in FILES.items()},
             f"{self.root}/bad.zip",
             f"{self.root}/no.zip",
+        )
+
+    def s3(self) -> tuple[str, dict[str, bytes], str, str]:
+        server: Gateway = self.request.getfixturevalue("gateway")
+        bucket, half = server.bucket(), server.bucket()
+        for name, data in FILES.items():
+            assert server.ask("PUT", bucket, f"in/{name}", data).is_success
+            assert server.ask("PUT", half, name, data).is_success
+        assert server.ask("PUT", half, "c.zip", b"PK\x03\x04 no zip").is_success
+        return (
+            f"s3://{bucket}/in",
+            {f"s3://{bucket}/in/{name}": data for name, data in FILES.items()},
+            f"s3://{half}",
+            f"s3://{bucket}/gone",
         )
 
     def table(self) -> tuple[str, dict[str, bytes], str, str]:
@@ -108,16 +124,20 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def case(name: str, tmp_path: Path, address: str) -> tuple[str, dict[str, bytes], str, str]:
+def case(
+    name: str, tmp_path: Path, address: str, request: pytest.FixtureRequest
+) -> tuple[str, dict[str, bytes], str, str]:
     """A source without a case here is a failure: each row of the registry must be proved."""
-    make: Callable[[], tuple[str, dict[str, bytes], str, str]] = getattr(Case(tmp_path, address), name)
+    make: Callable[[], tuple[str, dict[str, bytes], str, str]] = getattr(Case(tmp_path, address, request), name)
     return make()
 
 
 class TestSources(SourceKit):
     @pytest.fixture
-    def source(self, name: str, tmp_path: Path) -> OpenSource:
+    def source(self, name: str, tmp_path: Path, request: pytest.FixtureRequest) -> OpenSource:
         settings = Settings(library=tmp_path / "library", offline=False, allow_private_urls=True, url_timeout=5)
+        if name == "s3":
+            settings = request.getfixturevalue("gateway").settings("folder", library=tmp_path / "library")
         source: OpenSource = SOURCES.load(name)(settings, ())
         return source
 

@@ -8,6 +8,7 @@ from morelike.errors import MissingExtra, SourceError
 from morelike.protocols import OpenSource
 from morelike.registry import SOURCES
 from morelike.settings import Settings
+from morelike.sources._s3_address import SCHEME, check_object_allowed, is_address
 from morelike.sources.opening import check_allowed, clean_text, local_path
 from morelike.types import Blob
 
@@ -33,8 +34,11 @@ def open_source(argument: str, settings: Settings, exclude: Sequence[str] = ()) 
 
 
 def _check_place(argument: str, settings: Settings) -> None:
-    """Before any source looks at it. Raises SourceError on all but http(s) URLs and allowed places of this machine."""
+    """Before any source looks at it. Raises SourceError on all but http(s) URLs and places that are allowed."""
     if argument[:8].lower().startswith(("http://", "https://")):
+        return
+    if is_address(argument):
+        check_object_allowed(argument, settings.s3_roots)
         return
     scheme, colon, rest = argument.partition(":")
     if colon and rest.startswith("//") and scheme.lower() != "file":
@@ -51,12 +55,17 @@ def _not_found(argument: str) -> SourceError:
         )
     return SourceError(
         f"no such file or folder: {clean_text(argument)}",
-        hint="give a file, a folder, a glob in quotes, an archive, a table, or a URL with http:// or https://",
+        hint="give a file, a folder, a glob in quotes, an archive, a table, a URL with http:// or https://, or s3://BUCKET/PREFIX",
     )
 
 
 def origin(argument: str) -> str:
-    """The argument in the one form that ``--sync`` knows it by: an absolute path or glob, or the URL."""
+    """The argument in the one form that ``--sync`` knows it by: an absolute path or glob, or the URL.
+
+    A slash at the end of an ``s3://`` address makes no other one of it.
+    """
+    if is_address(argument):
+        return clean_text(SCHEME + argument[len(SCHEME) :].removesuffix("/"))
     scheme, colon, rest = argument.strip().partition(":")
     if scheme == "urls" and colon:
         return f"urls:{clean_text(local_path(rest))}"

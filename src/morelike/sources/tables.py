@@ -6,11 +6,11 @@ import json
 import math
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from itertools import chain
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from morelike.errors import SourceError
 from morelike.settings import Settings
@@ -29,7 +29,7 @@ from morelike.sources.rows import Row, reader_for
 from morelike.sources.urls import UrlBlobs, is_url
 from morelike.types import Blob
 
-__all__ = ["FILE_COLUMNS", "TableSource"]
+__all__ = ["FILE_COLUMNS", "TableSource", "of_table", "rows_of"]
 
 FILE_COLUMNS: Final = (
     "path",
@@ -77,11 +77,11 @@ class TableSource:
 
     def blobs(self, argument: str) -> Iterator[Blob]:
         path = local_path(argument)
-        rows = _rows(path)
+        rows = rows_of(path, lambda: open_regular(path))
         try:
             first = next(rows, None)  # reads the header, so that an unusable table is refused at once
         except SourceError as error:
-            raise _of_table(path, error) from error
+            raise of_table(path, error) from error
         return self._blobs(path, rows if first is None else chain((first,), rows))
 
     def _blobs(self, table: str, rows: Iterator[Row]) -> Iterator[Blob]:
@@ -94,7 +94,7 @@ class TableSource:
                 if blob is not None:
                     yield blob
         except SourceError as error:
-            broken = _of_table(table, error)
+            broken = of_table(table, error)
             yield failing_blob(table, safe_name(table), broken.message, hint=broken.hint)
 
     def _blob(self, row: Row, folder: str, table: str, urls: UrlBlobs) -> Blob | None:
@@ -139,9 +139,10 @@ class TableSource:
         return Blob.from_bytes(data, name, uri=where, metadata=metadata)
 
 
-def _rows(path: str) -> Iterator[Row]:
-    with open_regular(path) as stream:
-        reader = reader_for(path, stream.read(_HEAD))
+def rows_of(name: str, opened: Callable[[], BinaryIO]) -> Iterator[Row]:
+    """Raises SourceError where it is no table, or cannot be read on."""
+    with opened() as stream:
+        reader = reader_for(name, stream.read(_HEAD))
         if reader is None:
             raise SourceError("it is no CSV, TSV, JSON lines or Parquet table")
         stream.seek(0)
@@ -197,5 +198,6 @@ def _plain(value: Any) -> Any:
     return None
 
 
-def _of_table(path: str, error: SourceError) -> SourceError:
+def of_table(path: str, error: SourceError) -> SourceError:
+    """The same, said of the whole table."""
     return SourceError(f"the table {clean_text(path)} cannot be read: {error.message}", hint=error.hint)

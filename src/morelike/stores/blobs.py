@@ -29,7 +29,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 class FolderBlobStore:
     """``<first two hex digits>/<the other 62>``; files are complete or absent, and never change."""
 
-    def __init__(self, folder: Path, settings: Settings) -> None:  # noqa: ARG002  every store is made alike
+    def __init__(self, folder: Path, settings: Settings, library_id: str = "") -> None:  # noqa: ARG002  every store is made alike
         self._folder = folder
         self._unfinished = folder / "tmp"
         self._pool = ThreadPoolExecutor(_SYNC_THREADS, thread_name_prefix="blob-sync")
@@ -81,12 +81,15 @@ class FolderBlobStore:
                 self._file(blake3).unlink(missing_ok=True)
 
     def digests(self) -> Iterator[str]:
-        if not self._folder.is_dir():
-            return
-        for folder in sorted(self._folder.iterdir()):
-            if len(folder.name) == 2 and folder.is_dir():
-                names = sorted(folder.name + entry.name for entry in os.scandir(folder) if entry.is_file())
-                yield from (name for name in names if _DIGEST.fullmatch(name))
+        return (name for name, _ in self._entries())
+
+    def sizes(self) -> Iterator[tuple[str, int]]:
+        for name, entry in self._entries():
+            try:
+                size = entry.stat().st_size
+            except FileNotFoundError:  # removed while we look
+                continue
+            yield name, size
 
     def sweep(self, *, dry_run: bool = False) -> int:
         parts = list(self._unfinished.iterdir()) if self._unfinished.is_dir() else []
@@ -102,6 +105,14 @@ class FolderBlobStore:
 
     def close(self) -> None:
         self._pool.shutdown()
+
+    def _entries(self) -> Iterator[tuple[str, os.DirEntry[str]]]:
+        if not self._folder.is_dir():
+            return
+        for folder in sorted(self._folder.iterdir()):
+            if len(folder.name) == 2 and folder.is_dir():
+                found = sorted((folder.name + entry.name, entry) for entry in os.scandir(folder) if entry.is_file())
+                yield from (one for one in found if _DIGEST.fullmatch(one[0]))
 
     def _file(self, digest: str) -> Path:
         if not _DIGEST.fullmatch(digest):  # it becomes a path: nothing but hex may pass

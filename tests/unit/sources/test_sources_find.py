@@ -39,7 +39,7 @@ def test_each_argument_finds_its_source(tmp_path: Path, online: Settings, monkey
     ("argument", "says"),
     [
         ("nowhere/at/all", "no such file or folder: nowhere/at/all"),
-        ("s3://bucket/x", "no source reads s3:// addresses"),
+        ("ftp://host/x", "no source reads ftp:// addresses"),
         ("", "no such file or folder"),
         ("a\0b", "no such file or folder"),
         ("x" * 5000, "no such file or folder"),
