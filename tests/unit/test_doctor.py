@@ -142,8 +142,9 @@ def test_a_cut_off_deletion_is_finished(library: Library, photos: OpenCollection
 
 
 def test_missing_blobs_are_told_apart(library: Library, photos: OpenCollection) -> None:
-    """Bytes that somebody removed cannot be mended, so the report is not ok even with ``fix``."""
+    """Bytes that no source has any more cannot be mended, so the report is not ok even with ``fix``."""
     item = photos.items()[0]
+    Path(item.sources[0].uri).unlink()
     photos._stores.blobs.delete([item.digest.blake3])
 
     report = library.doctor(fix=True)

@@ -15,22 +15,29 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 EXAMPLES = """\
 morelike doctor
 morelike doctor --fix
+morelike doctor --fix --rescue photos
 """
 
 
 @app.command(cls=Command, epilog=EXAMPLES)
 def doctor(
     context: typer.Context,
+    *,
     fix: Annotated[bool, typer.Option("--fix", help="Mend what can be mended.")] = False,
+    rescue: Annotated[
+        str,
+        typer.Option(metavar="COLLECTION", help="Take in blobs that belong to no item instead of removing them."),
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Check a library and, with --fix, mend it.
 
-    The exit code is 1 where something is left to mend.
+    The exit code is 1 where something is left to mend. After the catalog came from a backup, --rescue saves what was
+    added since: its bytes are there, and nothing else names them.
     """
     session = session_of(context)
     with session.open() as library:
-        report = library.doctor(fix=fix, notify=session.note)
+        report = library.doctor(fix=fix, rescue=rescue, notify=session.note)
     left = [finding for finding in report.findings if not finding.fixed]
     if as_json:
         findings = [

@@ -1,0 +1,126 @@
+"""Segments without vectors, vectors without segments, and spaces that nobody knows."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+
+import numpy as np
+
+from morelike.deletion import kind_in, store_of
+from morelike.doctor.report import DoctorReport
+from morelike.errors import SpaceMismatch
+from morelike.protocols import SketchStore, VectorStore
+from morelike.types import Collection, Ids, Space
+from morelike.wiring import Stores
+
+__all__ = ["Drift", "hold_spaces", "hold_vectors"]
+
+PAGE = 1000
+DELETED_AT_ONCE = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """How far a collection and its spaces were apart: items that lack vectors, vectors of no item."""
+
+    lacking: int
+    orphans: int
+
+    @property
+    def any(self) -> bool:
+        return bool(self.lacking or self.orphans)
+
+
+def hold_vectors(stores: Stores, collection: Collection, report: DoctorReport, *, fix: bool) -> Drift:
+    """One collection's segments against what its spaces hold. With ``fix`` items that lack something turn pending."""
+    lacking = _Distinct()
+    orphans = 0
+    for space in stores.catalog.spaces(collection):
+        stored = _stored(stores, space)
+        if len(stored) and space.has_vectors and _of_another_card(stores, space, stored):
+            if fix:
+                with stores.lock.hold("doctor"):
+                    stores.vectors.drop(space.id)
+            sentence = f"{collection.name}: {len(stored)} vectors of another encoder lie in the space of"
+            report.add("other-card", f"{sentence} {space.card.name}", len(stored), fixed=fix)
+            orphans += len(stored)
+            stored = np.empty(0, dtype=np.int64)
+        orphans += _sweep(stores, collection, space, stored, report, fix=fix)
+        if space.active:
+            ready = stores.catalog.segment_ids(collection, kind_in(space))
+            _note_items(stores, collection, np.setdiff1d(ready, stored, assume_unique=True), lacking, fix=fix)
+    number = lacking.count()
+    report.add("missing-vectors", f"{collection.name}: {number} items lack vectors", number, fixed=fix)
+    return Drift(number, orphans)
+
+
+def hold_spaces(stores: Stores, report: DoctorReport, *, fix: bool) -> None:
+    """Spaces that hold something and belong to no collection."""
+    stored: tuple[tuple[str, VectorStore | SketchStore], ...]
+    stored = ("vectors", stores.vectors), ("sketches", stores.sketches)
+    known = {space.id for space in stores.catalog.spaces()}
+    for what, store in stored:
+        for identifier in list(store.space_ids()):
+            if identifier not in known:
+                if fix:
+                    with stores.lock.hold("doctor"):
+                        store.drop(identifier)
+                sentence = f"{what} of a space {identifier} that no collection has"
+                report.add("orphan-space", sentence, 1, fixed=fix)
+
+
+def _sweep(
+    stores: Stores, collection: Collection, space: Space, stored: Ids, report: DoctorReport, *, fix: bool
+) -> int:
+    known = stores.catalog.known_segment_ids(collection, kind_in(space))
+    orphans = np.setdiff1d(stored, known, assume_unique=True)
+    if fix and len(orphans):
+        store = store_of(stores, space)
+        with stores.lock.hold("doctor"):  # still: what another writer has just written would look the same
+            if len(orphans) == len(stored):
+                store.drop(space.id)  # with whatever the store noted of the space: it may be another one's of that id
+            else:
+                for start in range(0, len(orphans), DELETED_AT_ONCE):
+                    store.delete(space, orphans[start : start + DELETED_AT_ONCE])
+    what = {"sketch": "sketches", "terms": "texts"}.get(space.card.form, "vectors")
+    sentence = f"{collection.name}: {len(orphans)} {what} belong to no item"
+    report.add("orphan-vectors", sentence, len(orphans), fixed=fix)
+    return len(orphans)
+
+
+def _of_another_card(stores: Stores, space: Space, stored: Ids) -> bool:
+    """Whether a space of this id was another one's: a catalog that came from a backup gives ids a second time."""
+    try:
+        stores.vectors.fetch(space, stored[:1])
+    except SpaceMismatch:
+        return True
+    return False
+
+
+def _stored(stores: Stores, space: Space) -> Ids:
+    """Ascending."""
+    blocks = list(store_of(stores, space).ids(space))
+    return np.concatenate(blocks) if blocks else np.empty(0, dtype=np.int64)
+
+
+def _note_items(stores: Stores, collection: Collection, missing: Ids, lacking: _Distinct, *, fix: bool) -> None:
+    for start in range(0, len(missing), PAGE):
+        found = stores.catalog.segments(collection, missing[start : start + PAGE])
+        names = {segment.item_id for segment in found.values()}
+        lacking.add(names)
+        if fix and names:
+            stores.catalog.requeue(collection, sorted(names))
+
+
+class _Distinct:
+    """How many different names there were, in eight bytes a mention."""
+
+    def __init__(self) -> None:
+        self._hashes = array("q")
+
+    def add(self, names: set[str]) -> None:
+        self._hashes.extend(hash(name) for name in names)
+
+    def count(self) -> int:
+        return len(np.unique(np.frombuffer(self._hashes, dtype=np.int64))) if self._hashes else 0
