@@ -1,5 +1,5 @@
-"""Short recordings decoded once where several encoders want them at about the same time: ``add`` has two for a sound,
-each at its own rate, and decoding is most of the work."""
+"""Media decoded once where it is wanted several times at about the same time: a short recording by two encoders, each
+at its own rate, a picture for each of its regions. Decoding is most of the work."""
 
 from __future__ import annotations
 
@@ -7,52 +7,80 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
 from threading import Lock
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from morelike.types import Blob
 
-__all__ = ["decoded_once"]
+__all__ = ["Once", "decoded_once"]
 
+T = TypeVar("T")
 Decoded = tuple[NDArray[np.float32], int]
 
 _KEPT = 4
 _LONGEST = 1 << 21  # samples, 8 MiB: what is longer is not kept
-_lock = Lock()
-_recent: OrderedDict[tuple[int, str], tuple[Blob, Future[Decoded]]] = OrderedDict()
-"""By the blob's identity, which the entry keeps from being given to another one."""
+
+
+class Once(Generic[T]):
+    """The last few things that were made of blobs, each for whoever asks next for the same of the very same blob.
+
+    ``keep`` says of a thing whether it may stay. ``handed_on``: the second to get one is the last. Safe from any
+    thread; nobody may write to what it gives.
+    """
+
+    def __init__(self, keep: Callable[[T], bool], *, handed_on: bool = False, kept: int = _KEPT) -> None:
+        self._keep = keep
+        self._handed_on = handed_on
+        self._kept = kept
+        self._lock = Lock()
+        self.recent: OrderedDict[tuple[int, str], tuple[Blob, Future[T]]] = OrderedDict()
+        """By the blob's identity, which the entry keeps from being given to another one."""
+
+    def get(self, blob: Blob, what: str, make: Callable[[], T]) -> T:
+        """What ``make`` gives, now or to whoever asked first. Raises what it raises."""
+        key = (id(blob), what)
+        with self._lock:
+            known = self.recent.pop(key, None)
+            if known is None or not self._handed_on:
+                self.recent[key] = known or (blob, Future())
+            mine = None if known is not None else self.recent[key][1]
+            while len(self.recent) > self._kept:
+                self.recent.popitem(last=False)
+        if known is not None:
+            return known[1].result()
+        assert mine is not None  # noqa: S101 - for mypy: who found none has made one
+        try:
+            made = make()
+        except BaseException as error:
+            self._forget(key, mine)
+            mine.set_exception(error)
+            raise
+        if not self._keep(made):
+            self._forget(key, mine)
+        mine.set_result(made)
+        return made
+
+    def _forget(self, key: tuple[int, str], mine: Future[T]) -> None:
+        with self._lock:
+            known = self.recent.get(key)
+            if known is not None and known[1] is mine:
+                del self.recent[key]
+
+
+def _short(decoded: Decoded) -> bool:
+    samples, _ = decoded
+    samples.flags.writeable = False
+    return len(samples) <= _LONGEST
+
+
+_recordings: Once[Decoded] = Once(_short, handed_on=True)
+_recent = _recordings.recent
 
 
 def decoded_once(blob: Blob, what: str, decode: Callable[[], Decoded]) -> Decoded:
     """(samples, rate) of a whole recording. Whoever asks second, for the very same blob, gets the first one's, which
     nobody may write to, and is the last to get them. Raises what ``decode`` raises.
     """
-    key = (id(blob), what)
-    with _lock:
-        known = _recent.pop(key, None)
-        if known is None:
-            mine: Future[Decoded] = Future()
-            _recent[key] = blob, mine
-            while len(_recent) > _KEPT:
-                _recent.popitem(last=False)
-    if known is not None:
-        return known[1].result()
-    try:
-        samples, rate = decode()
-    except BaseException as error:
-        _forget(key, mine)
-        mine.set_exception(error)
-        raise
-    if len(samples) > _LONGEST:
-        _forget(key, mine)
-    samples.flags.writeable = False
-    mine.set_result((samples, rate))
-    return samples, rate
-
-
-def _forget(key: tuple[int, str], mine: Future[Decoded]) -> None:
-    with _lock:
-        known = _recent.get(key)
-        if known is not None and known[1] is mine:
-            del _recent[key]
+    return _recordings.get(blob, what, decode)

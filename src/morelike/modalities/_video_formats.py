@@ -50,6 +50,8 @@ _FILMS_IN_OGG = (b"\x80theora", b"OVP80", b"BBCD\x00")
 _FLV_HAS_PICTURES = 1
 _ANIMATED = 2  # the bit of a WebP's VP8X flags
 _TS_PACKET, _M2TS_PACKET = 188, 192
+_GIF_CONTROL = b"\x21\xf9\x04"
+"""Before each picture: four bytes follow, of which the middle two are its hundredths of a second."""
 _GIF_LOOPS = re.compile(rb"\x21\xff\x0b(NETSCAPE2\.0|ANIMEXTS1\.0)")
 _SUFFIX = re.compile(
     r"\.(3g[2p]|asf|avi|dv|f4v|flv|ivf|m2?ts|m4v|mk3?v|mov|mp4|mpe?g|mxf|nut|og[mv]|qt|rmvb?|vob|webm|wmv)$",
@@ -112,8 +114,11 @@ def _of_riff(head: bytes) -> FilmFormat | None:
 
 
 def _may_move(head: bytes) -> bool:
-    """Whether a GIF says that it is played in a loop, or shows a second picture in its first bytes."""
-    return _GIF_LOOPS.search(head) is not None or head.count(b"\x21\xf9\x04") > 1
+    """Whether a GIF says that it is played in a loop, for how long its first picture stays, or shows a second one."""
+    if _GIF_LOOPS.search(head) is not None or head.count(_GIF_CONTROL) > 1:
+        return True
+    at = head.find(_GIF_CONTROL)
+    return at >= 0 and any(head[at + 4 : at + 6])
 
 
 def _is_transport(head: bytes) -> bool:

@@ -156,6 +156,9 @@ class Embedder:
             part.prepared = [self.lane(space).encoder.prepare("text", example.content)]
 
     def _payload(self, space: Space, example: Example, part: _Part) -> None:
+        if isinstance(example.content, np.ndarray) and example.content.ndim == 1:
+            _as_it_is(space, example.content, part)
+            return
         if not isinstance(example.content, np.ndarray) or "image" not in self.kinds:
             raise QueryError(f"an array cannot be an example for {space.kind}", hint="give the file")
         if example.at is not None and example.at != WHOLE:
@@ -229,6 +232,8 @@ class Embedder:
             for segment in self.stores.catalog.segments_of(self.collection, [item_id]).get(item_id, [])
             if segment.kind == space.kind and (at == WHOLE or _overlap(segment.span, at))
         ]
+        if at == WHOLE:  # a picture stands for its regions, as it does where it comes as a file
+            segments = [segment for segment in segments if segment.span == WHOLE] or segments
         segments = spread(segments, MOST_SEGMENTS)
         ids = np.array([segment.id for segment in segments], dtype=np.int64)
         found, vectors = self.stores.vectors.fetch(space, ids)
@@ -264,7 +269,19 @@ def _read(blob: Blob) -> tuple[Blob, str]:
     return replace(blob, open=lambda: io.BytesIO(data), size=len(data), path=None), blake3.blake3(data).hexdigest()
 
 
+def _as_it_is(space: Space, vector: Vectors, part: _Part) -> None:
+    """A vector is its own, in every space of its width. Raises QueryError on one that is not finite."""
+    bits = space.card.form == "bits"
+    width = -(-space.card.dim // 8) if bits else space.card.dim
+    if len(vector) == width and vector.dtype.kind in ("u" if bits else "fiu"):
+        part.rows = np.ascontiguousarray(vector[None], dtype=np.uint8 if bits else np.float32)
+        if not bits and not np.isfinite(part.rows).all():
+            raise QueryError("the vector has a number that is not finite", hint="mend it")
+
+
 def _overlap(span: Span, at: Span) -> bool:
+    if at.unit == "pixels":
+        return span in {at, WHOLE}  # regions reach into one another everywhere
     return span == WHOLE or (span.unit == at.unit and span.start < at.end and span.end > at.start)
 
 

@@ -76,7 +76,8 @@ def cut(
     """An example's segments of one kind, and whether they are frames in time.
 
     A film is cut evenly, and more finely than a collection would be: its own cuts would have to be looked for, and
-    where they lie says nothing of a clip. Raises DecodeError, QueryError.
+    where they lie says nothing of a clip. A picture is asked with as a whole, whatever regions the collection's have:
+    who means a part of it says which. Raises DecodeError, QueryError.
     """
     known = _known_options(modality, options)
     in_time = isinstance(modality, LoadsRuns) and "image" in modality.kinds
@@ -87,7 +88,7 @@ def cut(
             step = max(min(max(length / FRAMES, NARROWEST), WIDEST), length / MOST_FRAMES)
             known = {**known, "every": step}
     with decoding(blob):
-        specs = [spec for spec in example_specs(modality, blob, at, known) if spec.kind == kind]
+        specs = example_specs(modality, blob, at, known, kind)
     frames = in_time and kind == "image" and all(spec.span.unit == "seconds" for spec in specs)
     return spread(specs, MOST_FRAMES if frames else MOST_SEGMENTS), frames
 

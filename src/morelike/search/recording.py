@@ -107,8 +107,7 @@ def _pieces_of(asked: Asked, space: Space, example: Example) -> tuple[list[tuple
     if not mine:
         recognise(blob, embedder.modality)
     with decoding(blob):
-        specs = example_specs(embedder.modality, blob, example.at, embedder.collection.options)
-    own = [spec for spec in specs if spec.kind == space.kind]
+        own = example_specs(embedder.modality, blob, example.at, embedder.collection.options, space.kind)
     if not own:
         raise QueryError(f"{blob.name or blob.uri} has no {space.kind} to look for", hint="give a recording")
     lane = embedder.lane(space)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from time import perf_counter
 from typing import Any
@@ -12,16 +12,18 @@ import numpy as np
 
 from morelike.calibration import Scale
 from morelike.errors import QueryError
+from morelike.fields import bring_up, keeps_fields
 from morelike.lane import EncoderLane
 from morelike.originals import stored_blob
 from morelike.protocols import Modality, Rescorer
 from morelike.records import Shown
 from morelike.registry import MODES, RESCORERS
 from morelike.search.clock import Clock
-from morelike.search.embed import Embedder
+from morelike.search.embed import Embedder, units
 from morelike.search.modes import Asked
 from morelike.search.rank import Candidate, candidates
-from morelike.types import WHOLE, Answer, Collection, Hit, Ids, ItemState, Query, SegmentSpec, Space, Within
+from morelike.types import WHOLE, Answer, Collection, Example, Hit, Ids, ItemState, Query, SegmentSpec, Space, Within
+from morelike.vecmath import similarity
 from morelike.wiring import Stores
 
 __all__ = ["Search"]
@@ -71,6 +73,20 @@ class Search:
                 self._together([asked for asked in group if asked.query.mode == "similar"])
                 found += [self._answer(asked, None) for asked in group]
         return found
+
+    def compare(self, one: Example, other: Example) -> Mapping[str, float]:
+        """The score of the nearest of their segments in the first space that both speak to, in the field's own unit.
+
+        Raises QueryError where there is none, and what ``answer`` raises.
+        """
+        clock = Clock()
+        with clock.turn():
+            asked = [self._asked(Query((example,)), clock) for example in (one, other)]
+            for space in asked[0].dense_spaces():
+                rows = [each.query_vectors(space) for each in asked]
+                if all(map(len, rows)):
+                    return units(space, float(similarity(space.card.metric, rows[0], rows[1]).max()))
+        raise QueryError("no encoder of this collection takes both examples", hint="give two of the same kind")
 
     def _asked(self, query: Query, clock: Clock) -> Asked:
         _check(query)
@@ -149,15 +165,20 @@ class Search:
         if expression is None:
             return lambda _: None
         catalog, collection = self._stores.catalog, self._collection
+        revisions: dict[int, int] = {}
+        """By space: when its fields were brought up to date, which is tried once a query."""
 
         def within(space: Space) -> Within:
             kind = "text" if space.card.form == "terms" else space.kind
+            if space.id not in revisions and keeps_fields(self._stores, space):
+                with clock.stage("fields"):
+                    revisions[space.id] = bring_up(self._stores, collection, space)
 
             def ids() -> Ids:
                 with clock.stage("filter"):
                     return catalog.segment_ids(collection, kind, filter=expression)
 
-            return Within(expression, ids)
+            return Within(expression, ids, revisions.get(space.id, -1))
 
         return within
 

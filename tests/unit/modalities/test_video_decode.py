@@ -146,6 +146,18 @@ def test_animations_are_films(video: VideoModality, format: str) -> None:
     ]
 
 
+def test_a_gif_that_is_played_once_moves(video: VideoModality) -> None:
+    """Without the mark of a loop a GIF is known by the time that its large first picture stays."""
+    pictures = [Image.fromarray(film_frame(5, number, (640, 480))) for number in range(3)]
+    buffer = io.BytesIO()
+    pictures[0].save(buffer, "GIF", save_all=True, append_images=pictures[1:], duration=500)
+    head = buffer.getvalue()[:4096]
+
+    assert b"NETSCAPE" not in head
+    assert video.sniff(head, "") > 0
+    assert video.describe(blob(buffer.getvalue(), "once.gif"))["duration"] == pytest.approx(1.5)
+
+
 @pytest.mark.parametrize("format", ["GIF", "WEBP", "AVIF", "PNG", "JPEG"])
 def test_still_pictures_are_no_films(video: VideoModality, format: str) -> None:
     """A picture that does not move is refused as one."""
