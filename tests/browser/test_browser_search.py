@@ -192,6 +192,7 @@ def test_the_keyboard_moves_the_threshold(page: Page, served: Served) -> None:
         before = page.url
         page.keyboard.press("End" if press == 1 else "Home")
         page.wait_for_url(lambda url, before=before: url != before)
+        expect(slider).to_have_attribute("value", re.compile(r"^[1-9]|0\.[0-9]*[1-9]" if press == 1 else r"^0(\.0)?$"))
         expect(slider).to_be_focused()
 
     assert "threshold" not in page.url

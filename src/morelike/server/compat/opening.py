@@ -1,0 +1,88 @@
+"""The older servers that one ``serve`` was asked for: checked before anything listens, then one application each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fastapi import FastAPI
+from starlette.staticfiles import StaticFiles
+
+from morelike.errors import UsageError
+from morelike.library import Library
+from morelike.models import cards
+from morelike.server.compat.app import create_compat_app
+from morelike.server.compat.served import MOST_ASKED, Served
+from morelike.server.deps import Parts
+from morelike.server.errors import Refused
+from morelike.server.options import ServerOptions
+
+__all__ = ["check_compat", "open_compat"]
+
+
+def check_compat(options: ServerOptions) -> None:
+    """Raises UsageError where others would reach a server that asks nobody who they are, and on what cannot be."""
+    if not options.compat:
+        return
+    if not options.local and not options.compat_open:
+        raise UsageError(
+            f"whoever reaches {options.host} could change and drop the tables of --compat: its clients send no key",
+            hint="--compat-open allows that; folders of this machine need --allow-root DIR besides",
+        )
+    for asked in options.compat:
+        if asked.port == options.port != 0:
+            name = asked.older.name
+            raise UsageError(
+                f"--port and --compat {name} would both have the port {options.port}",
+                hint=f"give one of them another port: --compat {name}:{options.port % 65535 + 1}",
+            )
+    if options.older.table and len(options.compat) > 1:
+        raise UsageError(
+            f"DEFAULT_TABLE names one table, {options.older.table[:80]}, for {len(options.compat)} servers",
+            hint="unset it: each has a table of its own by default",
+        )
+    if (options.older.top_k or 1) > MOST_ASKED:
+        raise UsageError(f"TOP_K is {options.older.top_k}", hint=f"1 to {MOST_ASKED}")
+
+
+def open_compat(
+    library: Library, options: ServerOptions, parts: Parts, static: StaticFiles, say: Callable[[str], None]
+) -> list[FastAPI]:
+    """One application for each that was asked for, in that order; ``say`` is told what encoder each one has.
+
+    Raises UsageError where a variable names a table that cannot be.
+    """
+    apps = []
+    for asked in options.compat:
+        older = asked.older
+        served = Served(
+            library=library,
+            older=older,
+            parts=parts,
+            table=options.older.table or older.table,
+            top_k=options.older.top_k or older.top_k,
+            metric=options.older.metric,
+        )
+        try:
+            served.named(None)
+        except Refused as error:
+            raise UsageError(f"DEFAULT_TABLE or MILVUS_TABLE: {error.message}", hint=error.hint) from None
+        say(served.settle())
+        if note := _other_dimension(served, options.older.dimension):
+            say(note)
+        apps.append(create_compat_app(served, static))
+    for note in options.older.notes if apps else ():
+        say(note)
+    return apps
+
+
+def _other_dimension(served: Served, told: int | None) -> str:
+    """A sentence where ``VECTOR_DIMENSION`` says something else than the encoder gives."""
+    if told is None:
+        return ""
+    card = cards.find(served.encoder.partition(",")[0], served.library.settings)
+    if told == card.dim:
+        return ""
+    return (
+        f"{served.older.name}: VECTOR_DIMENSION is {told}, and {card.name} gives {card.dim} numbers; "
+        "the encoder decides, the variable is not used"
+    )

@@ -1,0 +1,132 @@
+"""Films that were lately searched with, in a folder of this process that goes when it ends."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import threading
+from collections import OrderedDict
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import blake3
+
+from morelike.errors import StoreFull
+from morelike.registry import MODALITIES
+from morelike.server.errors import Refused
+from morelike.settings import Settings
+from morelike.types import Blob
+
+__all__ = ["KeptFilms"]
+
+MOST_FILMS: Final = 64
+MOST_BYTES: Final = 2 * 1024**3
+_BLOCK: Final = 1024**2
+_HEAD: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class _Film:
+    path: Path
+    size: int
+    media_type: str
+
+
+class KeptFilms:
+    """Named by their content. Those not asked for longest go first; the last one stays however large it is.
+
+    Safe from any thread.
+    """
+
+    def __init__(self, settings: Settings, *, most: int = MOST_FILMS, most_bytes: int = MOST_BYTES) -> None:
+        self._settings = settings
+        self._most = most
+        self._most_bytes = most_bytes
+        self._films: OrderedDict[str, _Film] = OrderedDict()
+        self._folder: Path | None = None
+        self._closed = False
+        self._lock = threading.Lock()
+
+    def keep(self, blob: Blob) -> str:
+        """The name that ``get`` takes; no file of any other name is ever opened. Raises StoreFull, Refused (503)."""
+        media_type = MODALITIES.load("video")(self._settings).media_type(blob.read(_HEAD), blob.name)
+        part: Path | None = None
+        try:
+            descriptor, file = tempfile.mkstemp(dir=self._opened())
+            part = Path(file)
+            with os.fdopen(descriptor, "wb") as kept:
+                digest = _copied(blob, kept)
+                size = kept.tell()
+            return self._named(part, f"{digest}.mp4", size, media_type)
+        except FileNotFoundError:
+            raise Refused(503, "the server is being stopped") from None
+        except OSError as error:
+            raise StoreFull(
+                f"the film cannot be kept: {error.strerror or error}", hint="make room in TMPDIR"
+            ) from error
+        finally:
+            if part is not None:  # under its own name it is another file
+                part.unlink(missing_ok=True)
+
+    def _opened(self) -> Path:
+        with self._lock:
+            if self._closed:
+                raise Refused(503, "the server is being stopped")
+            if self._folder is None:
+                self._folder = Path(tempfile.mkdtemp(prefix="morelike-films-"))
+            return self._folder
+
+    def _named(self, part: Path, name: str, size: int, media_type: str) -> str:
+        with self._lock:
+            if self._closed:
+                raise Refused(503, "the server is being stopped")
+            path = part.rename(part.with_name(name))
+            self._films.pop(name, None)
+            self._films[name] = _Film(path, size, media_type)
+            while len(self._films) > 1 and self._beyond():
+                _, film = self._films.popitem(last=False)
+                film.path.unlink(missing_ok=True)
+        return name
+
+    def get(self, name: str) -> tuple[Blob, str]:
+        """The film, and its media type. Raises Refused (404)."""
+        with self._lock:
+            film = self._films.get(name)
+            if film is None:
+                raise Refused(404, "there is no such film any more", hint="search with it again")
+            self._films.move_to_end(name)
+            path = film.path
+
+        def opened() -> BinaryIO:
+            try:
+                return path.open("rb")
+            except FileNotFoundError:
+                raise Refused(404, "there is no such film any more", hint="search with it again") from None
+
+        return Blob(f"film:{name}", name, opened, film.size), film.media_type
+
+    def close(self) -> None:
+        """Remove them all, and the folder."""
+        with self._lock:
+            self._closed = True
+            self._films.clear()
+            folder, self._folder = self._folder, None
+        if folder is not None:
+            with suppress(OSError):
+                shutil.rmtree(folder)
+
+    def _beyond(self) -> bool:
+        return len(self._films) > self._most or sum(film.size for film in self._films.values()) > self._most_bytes
+
+
+def _copied(blob: Blob, kept: BinaryIO) -> str:
+    """What the copy is called."""
+    digest = blake3.blake3()
+    with blob.open() as stream:
+        while data := stream.read(_BLOCK):
+            digest.update(data)
+            kept.write(data)
+    return digest.hexdigest()[:32]
