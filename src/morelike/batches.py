@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from morelike.errors import ItemError
+from morelike.errors import ItemError, NoSuchCollection
 from morelike.prepare import EncoderLane, load_segments
 from morelike.protocols import Modality
 from morelike.types import Audio, Kind, Space, Vectors
@@ -130,8 +130,13 @@ class Active:
         self.spaces = self._chosen(spaces)
 
     def follow(self, spaces: Iterable[Space]) -> None:
-        """A re-embedding may have made others active. Raises SpaceMismatch, ModelError, MissingExtra."""
-        active = self._chosen(spaces)
+        """A re-embedding may have made others active. Raises SpaceMismatch, ModelError, MissingExtra, and
+        NoSuchCollection where none is left: what would be written now nothing leads to.
+        """
+        there = list(spaces)
+        if not there:
+            raise NoSuchCollection("the collection was dropped meanwhile")
+        active = self._chosen(there)
         if active and {space.id for space in active.values()} != {space.id for space in self.spaces.values()}:
             self.spaces = active
 

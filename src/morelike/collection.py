@@ -15,30 +15,32 @@ from morelike.deletion import delete_items
 from morelike.dryrun import DryRun, dry_run
 from morelike.errors import DecodeError, MorelikeError, SpaceMismatch, StoreDamaged, UsageError
 from morelike.evaluate import Evaluation, evaluate
-from morelike.examples import as_example, as_sources
+from morelike.examples import as_blob, as_example, as_sources, named
+from morelike.fields import keep_up
 from morelike.hits import Hits
 from morelike.ingest import Ingest, Options
 from morelike.lanes import Encoders, Lanes
 from morelike.ledger import rejected_blobs
-from morelike.originals import stored_blob
+from morelike.listed import Listed
+from morelike.originals import original_link, stored_blob
 from morelike.progress import AddReport, Progress
 from morelike.protocols import Modality
 from morelike.records import Calibration
 from morelike.reembed import Reembed, ReembedReport, drop_space, earlier_spaces, new_spaces
 from morelike.registry import MODALITIES
+from morelike.search.embed import Embedder
 from morelike.search.filter import parse_filter
+from morelike.search.pieces import MOST_FRAMES, Piece, pieces
 from morelike.search.search import Search
+from morelike.storage import note_now
 from morelike.types import (
     WHOLE,
     Blob,
     Collection,
     Example,
-    Item,
-    ItemState,
     Metadata,
     Preview,
     Query,
-    Rejection,
     Segment,
     Space,
     Span,
@@ -50,7 +52,7 @@ __all__ = ["OpenCollection"]
 T = TypeVar("T")
 
 
-class OpenCollection(Duplicates):
+class OpenCollection(Duplicates, Listed):
     """One collection of an open library."""
 
     def __init__(self, stores: Stores, lanes: Lanes, record: Collection) -> None:
@@ -76,7 +78,7 @@ class OpenCollection(Duplicates):
 
     @property
     def options(self) -> Metadata:
-        """How its items are cut: ``window``, ``hop``, ``every`` in seconds, as far as they apply."""
+        """How its items are cut: ``window``, ``hop``, ``every`` in seconds, ``regions``, as far as they apply."""
         return self._record.options
 
     @property
@@ -87,6 +89,7 @@ class OpenCollection(Duplicates):
         self,
         *sources: Any,
         exclude: Sequence[str] = (),
+        only: Sequence[str] = (),
         in_place: bool = False,
         sync: bool = False,
         retry: bool = False,
@@ -99,11 +102,12 @@ class OpenCollection(Duplicates):
         """Add files, folders, globs, archives, tables, URLs, bytes or pictures; what it reports is durable.
 
         A bad item is a row in the ledger, not the end. ``retry`` takes up rejected items again, all of them where no
-        source is named. ``sync`` drops sources that are gone. Setting ``stop`` ends it cleanly; a second run goes on.
+        source is named. ``only``: globs, whatever the case; files with another name are passed over. ``sync`` drops
+        sources that are gone. Setting ``stop`` ends it cleanly; a second run goes on.
         ``index``: once all is added, make what a large collection needs for fast searches, which may take minutes;
         without it ``Library.build_index`` does. Raises SourceError, StoreError, ModelError.
         """
-        exclude = _several(exclude)
+        exclude, only = _several(exclude), _several(only)
         options = Options(in_place, sync, retry, _several(tags), dict(metadata or {}))
         if not sources:
             if not retry:
@@ -116,8 +120,8 @@ class OpenCollection(Duplicates):
         settings = self._stores.settings
         work = self._ingest(options, progress, stop)
         if progress is not None:
-            self._count_ahead(work, sources, exclude)
-        given = ((origin, blobs) for _, origin, blobs in as_sources(sources, settings, exclude))
+            self._count_ahead(work, sources, exclude, only)
+        given = ((origin, named(blobs, only)) for _, origin, blobs in as_sources(sources, settings, exclude))
         return self._run(work, given, stop, index=index)
 
     def _run(
@@ -131,6 +135,10 @@ class OpenCollection(Duplicates):
                 if vectors.due(space.id):
                     work.say("all is added; the index for fast searches is being made, which can be left off")
                     vectors.build(space.id, stop=stop)
+            if index:
+                say = "all is added; what filters ask for is being written beside the vectors, which can be left off"
+                keep_up(self._stores, self._record, stop=stop, begun=lambda: work.say(say))
+        note_now(self._stores)
         return report
 
     def _ingest(self, options: Options, progress: Callable[[Progress], None] | None, stop: Event | None) -> Ingest:
@@ -145,18 +153,20 @@ class OpenCollection(Duplicates):
             stop=stop,
         )
 
-    def _count_ahead(self, work: Ingest, sources: tuple[Any, ...], exclude: tuple[str, ...]) -> None:
+    def _count_ahead(
+        self, work: Ingest, sources: tuple[Any, ...], exclude: tuple[str, ...], only: Sequence[str]
+    ) -> None:
         """Count what is coming while the work has begun, for the ETA; only where counting is cheap."""
 
         def count() -> None:
             total = 0
             with suppress(MorelikeError, OSError):  # whoever adds them will say it
-                named = tuple(source for source in sources if isinstance(source, str | Path))
-                total += len(sources) - len(named)  # a stream can be read once, and not here
-                for name, _, blobs in as_sources(named, self._stores.settings, exclude):
+                places = tuple(source for source in sources if isinstance(source, str | Path))
+                total += len(sources) - len(places)  # a stream can be read once, and not here
+                for name, _, blobs in as_sources(places, self._stores.settings, exclude):
                     if name != "files":
                         return
-                    for _ in blobs:
+                    for _ in named(blobs, only):
                         total += 1
                         if work.ended:
                             return
@@ -221,46 +231,43 @@ class OpenCollection(Duplicates):
         """
         return [Hits(answer, self) for answer in self._asked(lambda search: search.answers(queries))]
 
+    def compare(self, one: Any, other: Any) -> Mapping[str, float]:
+        """How alike two examples are, in the unit of a hit; neither is kept. Raises what ``search`` raises."""
+        examples = [as_example(example, self._stores.settings) for example in (one, other)]
+        return self._asked(lambda search: search.compare(examples[0], examples[1]))
+
+    def pieces(
+        self, example: Any, *, regions: str | None = None, every: float = 1.0, most: int = MOST_FRAMES
+    ) -> Iterator[list[Piece]]:
+        """What a picture is cut into, or each of a film's frames, one in ``every`` seconds: to search with each piece.
+        A film of more than ``most`` such frames is refused.
+
+        ``regions``: ``grid``, ``detector:NAME``; as the collection is cut where not given. Raises what ``search`` does.
+        """
+        options = self._modality.settle({"regions": regions}) if regions else self.options
+        blob, spaces = as_blob(example, self._stores.settings), self.spaces
+        embedder = Embedder(self._stores, self._record, self._modality, self._lanes.lane, frozenset())
+        return pieces(embedder, spaces, blob, options=options, every=every, most=most)
+
     def _asked(self, ask: Callable[[Search], T]) -> T:
         """A search goes on in the spaces that it began in; where they are dropped meanwhile, it begins anew."""
         while True:
             spaces = self.spaces
+            if not spaces:
+                self._stores.catalog.collection(self.name)  # dropped meanwhile: it says so
             try:
                 return ask(Search(self._stores, self._record, self._modality, spaces, lane_of=self._lanes.lane))
             except (StoreDamaged, SpaceMismatch):
                 if {space.id for space in spaces if space.active} <= {space.id for space in self.spaces}:
                     raise
 
-    def items(
-        self, *, filter: str | None = None, offset: int = 0, limit: int = 100, state: ItemState | None = "ready"
-    ) -> list[Item]:
-        """A page of items, oldest first."""
-        expression = parse_filter(filter) if filter else None
-        return self._stores.catalog.items(self._record, filter=expression, state=state, offset=offset, limit=limit)
-
-    def rejected(self, *, offset: int = 0, limit: int = 100) -> list[Rejection]:
-        """A page of the ledger."""
-        return self._stores.catalog.ledger(self._record, offset=offset, limit=limit)
-
-    def rejected_count(self) -> int:
-        return self._stores.catalog.ledger_count(self._record)
-
-    def item(self, item_id: str) -> Item:
-        """By id, or a unique prefix of it. Raises NoSuchItem."""
-        return self._stores.catalog.item(self._record, item_id)
-
-    def known(self, item_ids: Sequence[str]) -> dict[str, ItemState]:
-        """Which of these whole ids the collection has, and in which state."""
-        return self._stores.catalog.known(self._record, item_ids)
-
-    def found_at(self, uris: Sequence[str]) -> dict[str, tuple[str, ItemState]]:
-        """A source's uri to the item that it leads to, and that item's state; unknown ones are left out."""
-        known = self._stores.catalog.known_sources(self._record, uris)
-        return {uri: (item_id, state) for uri, (_, item_id, state) in known.items()}
-
     def blob(self, item_id: str) -> Blob:
         """The item's original bytes, to be read in parts. Raises NoSuchItem, OriginalGone."""
         return self._blob(item_id)
+
+    def link(self, item_id: str, *, seconds: int = 600) -> str | None:
+        """A URL that gives the original to whoever has it; None where there is none to give. Raises NoSuchItem."""
+        return original_link(self._stores, self.item(item_id), seconds)
 
     def content(self, item_id: str) -> bytes:
         """The item's original bytes. Raises NoSuchItem, OriginalGone."""
@@ -285,10 +292,6 @@ class OpenCollection(Duplicates):
     def _blob(self, item_id: str) -> Blob:
         return stored_blob(self._stores, self._record, item_id)
 
-    def count(self, *, filter: str | None = None) -> int:
-        """How many items are searchable."""
-        return self._stores.catalog.count(self._record, filter=parse_filter(filter) if filter else None)
-
     def tag(self, item_ids: Sequence[str], add: Sequence[str] = (), remove: Sequence[str] = ()) -> None:
         """Add and remove tags. Raises NoSuchItem."""
         whole = [self.item(item_id).id for item_id in item_ids]
@@ -306,6 +309,15 @@ class OpenCollection(Duplicates):
         whole = [self.item(item_id).id for item_id in item_ids]
         with self._stores.lock.hold(f"remove from {self.name}"):
             removed = delete_items(self._stores, self._record, whole)
+        keep_calibrated(self._stores, self._record)
+        return removed
+
+    def remove_sources(self, uris: Sequence[str]) -> int:
+        """Remove sources, and items that have none left then with all they have; how many items went."""
+        with self._stores.lock.hold(f"remove from {self.name}"):
+            alone = self._stores.catalog.drop_sources(self._record, uris)
+            self._stores.catalog.forgive(self._record, uris)
+            removed = delete_items(self._stores, self._record, alone)
         keep_calibrated(self._stores, self._record)
         return removed
 

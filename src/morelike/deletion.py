@@ -53,7 +53,13 @@ def delete_segments(stores: Stores, collection: Collection, segments: Iterable[S
 
 
 def delete_collection(stores: Stores, collection: Collection) -> None:
-    """Remove a collection with all it has. Call it under the write lock."""
-    for space in stores.catalog.spaces(collection):
+    """Remove a collection with all it has. Call it under the write lock.
+
+    The catalog first: a search that runs meanwhile then learns that the collection is gone, not that its vectors are.
+    What a crash leaves in the other stores nothing leads to, and ``doctor`` finds it.
+    """
+    spaces = stores.catalog.spaces(collection)
+    blobs = stores.catalog.drop_collection(collection)
+    for space in spaces:
         store_of(stores, space).drop(space.id)
-    stores.blobs.delete(stores.catalog.drop_collection(collection))
+    stores.blobs.delete(blobs)

@@ -28,6 +28,7 @@ MorelikeError
     ├── StoreFull
     ├── StoreReadOnly
     ├── StoreDamaged
+    ├── StoreUnreachable   its server does not answer
     └── SchemaTooNew       a newer morelike wrote this library
 
 A message says what happened and to which item; ``hint`` says what to do next.
@@ -61,6 +62,7 @@ __all__ = [
     "StoreError",
     "StoreFull",
     "StoreReadOnly",
+    "StoreUnreachable",
     "TooBusy",
     "UnknownMedia",
     "UnknownName",
@@ -196,6 +198,10 @@ class StoreReadOnly(StoreError):
 
 class StoreDamaged(StoreError):
     """A store's own files are not as it wrote them."""
+
+
+class StoreUnreachable(StoreError):
+    """The store's server does not answer, or refuses to; the same call may work when it is back."""
 
 
 class SchemaTooNew(StoreError):

@@ -161,9 +161,7 @@ def _load(
     items: list[Item] = []
     owners: list[int] = []
     blocks: list[NDArray[np.float32]] = []
-    offset = 0
-    while page := stores.catalog.items(collection, offset=offset, limit=PAGE):
-        offset += len(page)
+    for page in stores.catalog.pages(collection, size=PAGE):
         labelled = [item for item in page if label_of(item)]
         segments = stores.catalog.segments_of(collection, [item.id for item in labelled])
         ids, rows = [], []

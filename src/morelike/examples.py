@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from morelike.settings import Settings
 from morelike.sources import open_source
 from morelike.types import Blob, Example, Span
 
-__all__ = ["as_blob", "as_example", "as_sources"]
+__all__ = ["as_blob", "as_example", "as_sources", "named"]
 
 ITEM_ID = re.compile(r"[0-9a-z][0-9A-Za-z_\-]{5,}")
 
@@ -33,6 +34,8 @@ def as_example(
 ) -> Example:
     """A path, URL, item id, bytes, PIL image, array (h, w, 3) uint8, Blob or Example; ``(example, weight)`` too.
 
+    An array (n,) is a vector itself, as the collection's encoder would give it.
+
     ``at``: a Span, or (from, to) in seconds. Raises QueryError, SourceError.
     """
     at = _span(at)
@@ -41,7 +44,7 @@ def as_example(
     if isinstance(example, tuple) and len(example) == 2 and isinstance(example[1], int | float):
         return as_example(example[0], settings, weight=weight * example[1], crop=crop, at=at)
     if isinstance(example, np.ndarray):
-        return Example("payload", _picture(example), weight, crop, at)
+        return Example("payload", example if example.ndim == 1 else _picture(example), weight, crop, at)
     if isinstance(example, str) and not _is_place(example):
         if ITEM_ID.fullmatch(example):
             return Example("item", example, weight, crop, at)
@@ -96,8 +99,14 @@ def as_sources(
                 yield source[0], origin(str(thing)), source[1]
 
 
+def named(blobs: Iterator[Blob], only: Sequence[str]) -> Iterator[Blob]:
+    """Those whose name matches one of the globs, whatever the case; all of them where there are none."""
+    globs = [glob.casefold() for glob in only]
+    return (blob for blob in blobs if not globs or any(fnmatchcase(blob.name.casefold(), glob) for glob in globs))
+
+
 def _is_place(text: str) -> bool:
-    if re.match(r"https?://", text, re.IGNORECASE):
+    if re.match(r"(https?|s3)://", text, re.IGNORECASE):
         return True
     try:
         return Path(text).expanduser().exists()

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-__all__ = ["BUILD_POINTS", "POINTS", "REEMBED_POINTS", "install", "reached"]
+__all__ = [
+    "BUILD_POINTS",
+    "EXPORT_POINTS",
+    "IMPORT_POINTS",
+    "MOVE_POINTS",
+    "POINTS",
+    "REEMBED_POINTS",
+    "install",
+    "reached",
+]
 
 POINTS = (
     "blob.written",  # the bytes lie in a temporary file, not yet synced
@@ -26,6 +35,12 @@ REEMBED_POINTS = (
     "reembed.switched",
 )
 
+S3_POINTS = (
+    "blob.put",  # one of a group is in the bucket
+    "blob.synced",  # all of it
+    "catalog.claimed",
+)
+
 BUILD_POINTS = (
     "rows.written",  # the vectors of a segment lie in a temporary file
     "rows.renamed",
@@ -35,6 +50,34 @@ BUILD_POINTS = (
     "graph.renamed",
     "snapshot.written",
     "snapshot.renamed",
+)
+
+MOVE_POINTS = (
+    "vectors.next",  # a space that outgrew its index names the collection that it moves to; nothing is copied
+    "vectors.copying",  # some rows are
+    "vectors.copied",
+    "vectors.switched",  # the space is that collection; the one before is still there
+)
+
+EXPORT_POINTS = (
+    "part.written",  # the bytes of a file of the bundle lie in a temporary one, not yet synced
+    "part.renamed",
+    "part.noted",  # the next run will not write it again
+    "collection.exported",
+    "bundle.finished",  # the manifest is there
+)
+
+IMPORT_POINTS = (
+    "import.made",  # the collection and its spaces are there, without items
+    "blob.written",
+    "blob.renamed",
+    "blob.synced",
+    "vectors.written",
+    "vectors.synced",
+    "catalog.restoring",  # inside the transaction that writes a page of whole items
+    "catalog.restored",
+    "import.rest",  # the items of a collection are in; the ledger and what else is said of them is not
+    "import.finished",
 )
 
 _handler: Callable[[str], None] | None = None

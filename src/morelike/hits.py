@@ -49,6 +49,8 @@ class Hits:
 
 
 def _where(span: Span) -> str:
+    if span.box is not None:
+        return "  ({}, {})–({}, {})".format(*span.box)
     return f"  {span.start:.1f}–{span.end:.1f} s" if span.unit == "seconds" else ""
 
 

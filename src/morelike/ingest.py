@@ -44,6 +44,9 @@ __all__ = ["Ingest", "Options"]
 DONE = frozenset({"ready", "duplicate"})
 """States in which there is nothing left to do: what was set aside as a duplicate is not taken up again."""
 
+READERS = 16
+"""Threads for what comes over a network: they wait for answers more than they work."""
+
 
 class Ingest:
     """Adds blobs to one collection. One instance serves one run."""
@@ -99,24 +102,25 @@ class Ingest:
 
         Raises StoreError, ModelError and KeyboardInterrupt; what was reported until then stays.
         """
-        pool = decode_pool(self._workers)
+        pool, readers = decode_pool(self._workers), decode_pool(max(READERS, self._workers))
         try:
             self._writer.do(self._alone, self._stores.blobs.sweep)  # what a crash left half written
             for origin, blobs in sources:
                 self._origin = origin
                 self._seen.clear()
                 self._earlier.clear()
-                self._run_one(blobs, pool)
+                self._run_one(blobs, pool, readers)
                 while self._again:
                     again, self._again = self._again, []
                     self._meter.seen -= len(again)
-                    self._run_one(iter(again), pool)
+                    self._run_one(iter(again), pool, readers)
                 if self._stop.is_set():
                     break
                 if self._options.sync and origin:  # what came from memory or from the ledger lies nowhere
                     seen, waiting = self._seen, self._meter.waiting
                     self._meter.removed += drop_gone(self._stores, self._collection, origin, seen, waiting=waiting)
         finally:
+            readers.shutdown(wait=True, cancel_futures=True)
             pool.shutdown(wait=True, cancel_futures=True)
             self._writer.close()
             self.ended = True
@@ -130,9 +134,9 @@ class Ingest:
         """How many blobs are coming, once somebody has counted them."""
         self._meter.total = total
 
-    def _run_one(self, blobs: Iterator[Blob], pool: ThreadPoolExecutor) -> None:
+    def _run_one(self, blobs: Iterator[Blob], pool: ThreadPoolExecutor, readers: ThreadPoolExecutor) -> None:
         changed = self._changed(blobs)
-        readings = map_ahead(pool, self._read, changed, self._window)
+        readings = map_ahead(readers if "://" in self._origin else pool, self._read, changed, self._window)
         works = self._claimed(readings)
         described = map_ahead(pool, self._cutting.describe, works, self._window)
         tasks = self._cutting.tasks(described)
@@ -274,7 +278,7 @@ class Ingest:
             origin=self._origin or earlier.origin,
         )
         # a name that is not UTF-8 cannot be found again from its uri: such a file is copied
-        may_stay = blob.path is not None and blob.uri == str(blob.path)
+        may_stay = blob.lasting or (blob.path is not None and blob.uri == str(blob.path))
         in_place = may_stay and (copy or self._options.in_place)  # a copy of an item does not change how it is kept
         return Claim(reading.item_id, reading.digest, reading.media_type, source, in_place, self._options.tags)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +12,10 @@ from threading import Lock
 from morelike.errors import ItemError, NoSuchItem, OriginalGone, SourceError
 from morelike.originals import original
 from morelike.progress import Meter
+from morelike.settings import Settings
 from morelike.sources.opening import check_allowed
-from morelike.types import Blob, Collection, Rejection
+from morelike.sources.s3 import check_object_allowed, is_address, object_at
+from morelike.types import Blob, Collection, Rejection, Source
 from morelike.wiring import Stores
 
 __all__ = ["Ledger", "rejected_blobs"]
@@ -63,7 +65,7 @@ class Ledger:
 
 
 def rejected_blobs(stores: Stores, collection: Collection, *, in_place: bool) -> Iterator[Blob]:
-    """What the ledger names, as far as its bytes can still be had: the file itself, else the kept copy.
+    """What the ledger names, as far as its bytes can still be had: the file or object itself, else the kept copy.
 
     A blob has a path where it is to be referred to: an item stays as it was, ``in_place`` or kept; ``in_place`` says it
     of files that never became one.
@@ -85,6 +87,18 @@ def rejected_blobs(stores: Stores, collection: Collection, *, in_place: bool) ->
                     check_allowed(rejection.uri, stores.settings.allow_roots)
                     blob = Blob.from_path(Path(rejection.uri), metadata=metadata)
                     yield blob if (in_place if item is None else item.in_place) else replace(blob, path=None)
+            elif is_address(rejection.uri) and (found := _object(stores.settings, rejection.uri, known)):
+                yield replace(found, lasting=in_place if item is None else item.in_place)
             elif item is not None:
                 with suppress(NoSuchItem, OriginalGone):
                     yield original(stores, item, rejection.uri)
+
+
+def _object(settings: Settings, uri: str, known: Mapping[str, tuple[Source, str, str]]) -> Blob | None:
+    """None where it is not there, or may not be read."""
+    try:
+        if settings.allow_roots is not None:
+            check_object_allowed(uri, settings.s3_roots)
+    except SourceError:
+        return None
+    return object_at(settings, uri, known[uri][0].metadata if uri in known else None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -10,18 +11,23 @@ from typing import Any
 
 from morelike import tasks
 from morelike.access import Keys
+from morelike.bundle.moving import Moving
 from morelike.collection import OpenCollection
 from morelike.deletion import delete_collection
-from morelike.doctor import DoctorReport, examine
-from morelike.errors import MorelikeError, NoSuchCollection, UsageError
+from morelike.doctor import DoctorReport, Probes, examine
+from morelike.errors import NoSuchCollection, StoreReadOnly, UsageError
+from morelike.fields import keep_up
 from morelike.guess import Guess, guess_modality
 from morelike.jobs import LEASE, JobRunner, Jobs, Report
 from morelike.lane import LaneStats
 from morelike.lanes import Encoders, Lanes
+from morelike.parts import add_spaces
+from morelike.progress import AddReport
 from morelike.protocols import Modality
-from morelike.records import Job
+from morelike.records import Job, StorageReading
 from morelike.registry import MODALITIES
 from morelike.settings import Settings, load_settings
+from morelike.storage import StorageReport, measure, note
 from morelike.types import (
     Blob,
     Collection,
@@ -62,7 +68,7 @@ class CollectionSummary:
     options: Metadata
 
 
-class Library:
+class Library(Moving):
     """One installation's data. A context manager; safe to use from several threads."""
 
     def __init__(self, settings: Settings) -> None:
@@ -74,6 +80,8 @@ class Library:
         self._jobs = Jobs(self._stores.catalog, tasks.check)
         self._keys = Keys(self._stores.catalog)
         self._runners: list[JobRunner] = []
+        self._probes = Probes(self._stores)
+        self.last_storage: StorageReport | None = None
 
     def __enter__(self) -> Library:
         return self
@@ -124,11 +132,13 @@ class Library:
 
         ``encoder``: a card's name, an Encoder, or ``auto``, which says through ``notify`` what it chose and how to get
         a better one. A film has pictures and sound: several, in a sequence or ``"mobilenet-v2,yamnet"``, are for a kind
-        each. ``options`` say how items are cut (``window``, ``hop``, ``every``, in seconds), once and for all. Raises
-        NoSuchCollection, SpaceMismatch where the collection was made with another card, UsageError.
+        each. ``options`` say how items are cut (``window``, ``hop``, ``every``, in seconds; ``regions``), once and for
+        all. Raises NoSuchCollection, SpaceMismatch where the collection was made with another card, UsageError.
         """
         found = self._found(name) if modality is not None else self._stores.catalog.collection(name)
         if found is None or not self._stores.catalog.spaces(found):  # a crash may have come between the two
+            if modality is None:  # or a drop: it is not to come back because somebody looks at it
+                found = self._stores.catalog.collection(name)
             kind_of_media = found.modality if found is not None else str(modality)
             found = self._create(name, kind_of_media, encoder, options or {}, notify)
         opened = OpenCollection(self._stores, self._lanes, found)
@@ -152,8 +162,7 @@ class Library:
         with self._stores.lock.hold(f"make {name}", waiting=notify):
             made = self._found(name) or catalog.create_collection(name, modality, settled)
             if not catalog.spaces(made):
-                for kind, card in chosen.items():
-                    catalog.add_space(made, kind, card, active=True)
+                add_spaces(self._stores, made, chosen, active=True)
         return made
 
     def _modality(self, name: str) -> Modality:
@@ -173,9 +182,10 @@ class Library:
         except NoSuchCollection:
             return None
 
-    def names(self) -> list[str]:
-        """Of all collections, in order; nothing is counted."""
-        return sorted(found.name for found in self._stores.catalog.collections())
+    def names(self, modality: str | None = None) -> list[str]:
+        """Of all collections, or those of one modality, in order; nothing is counted."""
+        found = self._stores.catalog.collections()
+        return sorted(one.name for one in found if modality in {None, one.modality})
 
     def collections(self) -> list[CollectionSummary]:
         """All collections, by name."""
@@ -204,42 +214,50 @@ class Library:
 
         Slow; searches and writes go on meanwhile. Setting ``stop`` ends it within about a second.
         """
-        return self._stores.vectors.due() and self._stores.vectors.build(stop=stop)
+        made = self._stores.vectors.due() and self._stores.vectors.build(stop=stop)
+        return keep_up(self._stores, stop=stop) or made
 
-    def storage(self) -> dict[str, int]:
-        """Bytes on disk by part: ``catalog``, ``vectors``, ``blobs``."""
-        stores = self._stores
-        return {
-            "catalog": stores.catalog.bytes_used(),
-            "vectors": stores.vectors.bytes_used(),
-            "blobs": stores.blobs.bytes_used(),
-        }
+    def storage(self, *, listed: bool = False) -> StorageReport:
+        """What the library takes, by part, collection and disk, how it grows, and what there is to warn of.
+
+        ``listed``: ask the blob store what it really holds, which takes a while where that is much. At most once an
+        hour the figures are kept, for the growth. ``last_storage`` has the latest ones. Raises StoreError.
+        """
+        report = self.last_storage = measure(self._stores, listed=listed)
+        with suppress(StoreReadOnly):
+            note(self._stores, report)
+        return report
+
+    def storage_history(self) -> list[StorageReading]:
+        """The figures that were kept, oldest first."""
+        return self._stores.catalog.storage_readings()
 
     def batching(self) -> tuple[LaneStats, ...]:
         """What each encoder in use has done so far, by name: queries, batches, payloads, seconds."""
         return self._lanes.stats()
 
     def failing(self) -> dict[str, str]:
-        """The parts that do not answer now, each with the reason; empty where all is well. Cheap."""
-        probes: dict[str, Callable[[], object]] = {
-            "catalog": self._stores.catalog.collections,
-            "vectors": lambda: next(self._stores.vectors.space_ids(), None),
-        }
-        problems = {}
-        for part, probe in probes.items():
-            try:
-                probe()
-            except MorelikeError as error:
-                problems[part] = str(error)
-        return problems
+        """The parts that do not answer now, each with the reason; empty where all is well. Some seconds at the most."""
+        return self._probes.failing()
 
-    def doctor(self, *, fix: bool = False, notify: Tell | None = None) -> DoctorReport:
-        """Hold the stores against each other; with ``fix``, mend what can be mended."""
+    def degraded(self) -> dict[str, str]:
+        """The same of what the library does without meanwhile: the cache."""
+        return self._probes.degraded()
 
-        def requeue(found: Collection, blobs: Iterator[Blob]) -> None:
-            OpenCollection(self._stores, self._lanes, found).requeue(blobs)
+    def doctor(self, *, fix: bool = False, rescue: str = "", notify: Tell | None = None) -> DoctorReport:
+        """Hold the stores against each other; with ``fix``, mend what can be mended.
 
-        return examine(self._stores, requeue, fix=fix, waiting=notify)
+        ``rescue`` names a collection that takes in the blobs of no item, which are swept otherwise: after the catalog
+        came from a backup they are what was added since. Raises UsageError, NoSuchCollection.
+        """
+        if rescue and not fix:
+            raise UsageError("without fix nothing is rescued", hint="morelike doctor --fix --rescue COLLECTION")
+
+        def requeue(found: Collection, blobs: Iterator[Blob]) -> AddReport:
+            return OpenCollection(self._stores, self._lanes, found).requeue(blobs)
+
+        into = self._stores.catalog.collection(rescue) if rescue else None
+        return examine(self._stores, requeue, fix=fix, rescue=into, waiting=notify)
 
 
 def _check_options(modality: Modality, found: Collection, given: Mapping[str, Any]) -> None:

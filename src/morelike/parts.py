@@ -1,22 +1,40 @@
-"""What the encoders made of items, on its way into the stores. A long item comes in parts, before it is ready."""
+"""What the encoders made of items, on its way into the stores, and the spaces for it. A long item comes in parts,
+before it is ready.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from morelike.deletion import delete_segments
-from morelike.types import Collection, Ids, Space, segment_id
+from morelike.deletion import delete_segments, store_of
+from morelike.types import Card, Collection, Ids, Kind, Space, segment_id
 from morelike.wiring import Stores
 from morelike.work import Part, Work
 
-__all__ = ["delete_parts", "lacks_parts", "upsert_parts"]
+__all__ = ["add_spaces", "delete_parts", "lacks_parts", "upsert_parts"]
 
 LOOKED_AT = 512
 KEPT = frozenset({"ready", "duplicate"})
+
+
+def add_spaces(
+    stores: Stores, collection: Collection, cards: Mapping[Kind, Card], *, active: bool
+) -> dict[Kind, Space]:
+    """The spaces of these cards, by kind, made where they are not there. Call it under the write lock.
+
+    A new one begins empty. Ids of spaces do not come twice, but a catalog that was restored from a backup gives those
+    anew that were given since, and under them may lie what nobody knows any more.
+    """
+    before = {space.id for space in stores.catalog.spaces(collection)}
+    made = {kind: stores.catalog.add_space(collection, kind, card, active=active) for kind, card in cards.items()}
+    for space in made.values():
+        if space.id not in before:
+            store_of(stores, space).drop(space.id)
+    return made
 
 
 def upsert_parts(stores: Stores, parts: Sequence[Part], terms: Space | None = None) -> None:

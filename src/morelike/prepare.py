@@ -22,7 +22,7 @@ import numpy as np
 from morelike.errors import DecodeError, ItemError, MorelikeError, SourceError, UnknownMedia
 from morelike.lane import EncoderLane, encoding
 from morelike.protocols import Encoder, LoadsRuns, Modality
-from morelike.types import WHOLE, Blob, ContentDigest, Payload, SegmentSpec, Span
+from morelike.types import WHOLE, Blob, ContentDigest, Kind, Payload, SegmentSpec, Span
 
 __all__ = [
     "Budget",
@@ -308,6 +308,21 @@ def crop_image(payload: Payload, crop: tuple[float, float, float, float]) -> Pay
     return np.ascontiguousarray(payload[top:bottom, left:right])
 
 
-def example_specs(modality: Modality, blob: Blob, at: Span | None, options: Mapping[str, Any]) -> list[SegmentSpec]:
-    """An example's segments, or those of its part ``at``. Raises DecodeError, QueryError."""
-    return list(modality.split(blob, options, at or WHOLE))
+def example_specs(
+    modality: Modality, blob: Blob, at: Span | None, options: Mapping[str, Any], kind: Kind
+) -> list[SegmentSpec]:
+    """An example's segments of one kind, or those of its part ``at``. What is whole stands for its parts, which are not
+    even looked for. Raises DecodeError, QueryError.
+    """
+    specs = []
+    with closing(_specs(modality, blob, at or WHOLE, options)) as found:
+        for spec in found:
+            if spec.kind == kind:
+                specs.append(spec)
+                if spec.span == WHOLE:
+                    break
+    return specs
+
+
+def _specs(modality: Modality, blob: Blob, at: Span, options: Mapping[str, Any]) -> Generator[SegmentSpec]:
+    yield from modality.split(blob, options, at)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Event
 from typing import Any, BinaryIO, Protocol, runtime_checkable
 
-from morelike.catalog_protocols import Catalog
+from morelike.catalog_protocols import Catalog, WriteLock
 from morelike.types import (
     WHOLE,
     Blob,
     Card,
     ContentDigest,
+    Fields,
     Ids,
     Kind,
     Metadata,
@@ -33,9 +33,13 @@ __all__ = [
     "Cache",
     "Catalog",
     "Encoder",
+    "KeepsFields",
+    "LinksBlobs",
+    "ListsSizes",
     "LoadsRuns",
     "Modality",
     "OpenSource",
+    "Reachable",
     "Rescorer",
     "SketchStore",
     "TermStore",
@@ -139,7 +143,7 @@ class BlobStore(Protocol):
         """Absent ones are passed over."""
 
     def digests(self) -> Iterator[str]:
-        """Every stored digest, for ``doctor``."""
+        """Every stored digest, ascending, for ``doctor``."""
 
     def sweep(self, *, dry_run: bool = False) -> int:
         """Remove what a crash left half written; how many files. Only under the write lock."""
@@ -221,6 +225,9 @@ class TermStore(Protocol):
     def search(self, space: Space, query: str, k: int, *, within: Within | None = None) -> tuple[Ids, Scores]:
         """At most ``k`` (ids, scores), best first. Any text is a valid query: it has no operators."""
 
+    def fetch(self, space: Space, ids: Ids) -> list[str | None]:
+        """What is kept of each text, in the order asked for, None where there is none: upserted, it is found alike."""
+
     def ids(self, space: Space) -> Iterator[Ids]: ...
 
     def count(self, space: Space) -> int: ...
@@ -291,8 +298,49 @@ class Rescorer(Protocol):
 
 
 @runtime_checkable
-class WriteLock(Protocol):
-    """Who writes to this library now. Re-entrant within a process's one holder thread."""
+class Reachable(Protocol):
+    """A store behind a network."""
 
-    def hold(self, purpose: str, *, waiting: Callable[[str], None] | None = None) -> AbstractContextManager[None]:
-        """Wait for the turn; ``waiting(sentence)`` is told who has it. Raises StoreBusy after the timeout."""
+    def ping(self) -> None:
+        """Ask the server something small, within seconds. Raises StoreUnreachable, StoreError on a refusal."""
+
+
+@runtime_checkable
+class LinksBlobs(Protocol):
+    """A blob store whose server can hand bytes out itself."""
+
+    def link(self, blake3: str, *, seconds: int, name: str, media_type: str) -> str | None:
+        """A URL that gives the blob to whoever has it, for that long, under a file name; None where not allowed."""
+
+
+@runtime_checkable
+class ListsSizes(Protocol):
+    """A blob store whose listing says how long each blob is."""
+
+    def sizes(self) -> Iterator[tuple[str, int]]:
+        """What ``digests`` gives, each with the bytes that are there."""
+
+
+@runtime_checkable
+class KeepsFields(Protocol):
+    """A vector store that keeps beside each vector what filters ask for, and evaluates them where the vectors are.
+
+    ``search`` uses them for a ``Within`` whose ``revision`` is not beyond ``fields_revision`` and whose expression it
+    can evaluate exactly as the catalog would; any other filter goes by ``Within.ids``.
+    """
+
+    def fields_revision(self, space: Space) -> int:
+        """Up to which revision of the collection the fields are those of the catalog; -1: there are none.
+
+        Of a segment whose fields were never written, or whose vector came anew since, nothing is known, and it is never
+        hidden: it goes by ids.
+        """
+
+    def put_fields(
+        self, space: Space, ids: Ids, fields: Sequence[Sequence[Fields]], revision: int, *, whole: bool = False
+    ) -> None:
+        """Write the fields of stored segments (one ``Fields`` a source), then the revision that they are of.
+
+        Ids without a vector are passed over. ``whole``: the last call of a pass over all segments. A revision of -1,
+        with no ids, says that none of the fields may be believed any more.
+        """

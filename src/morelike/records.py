@@ -1,16 +1,28 @@
 """What the catalog keeps beside collections and items: jobs, keys, calibrations, and what ``dedup`` set aside.
 
-``Shown`` is the short form of an item.
+``Shown`` is the short form of an item; the last two say how much there is.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from morelike.types import Metadata
+from morelike.types import ContentDigest, ItemState, Kind, Metadata, Source
 
-__all__ = ["ApiKey", "Aside", "Calibration", "Job", "JobState", "Role", "Shown"]
+__all__ = [
+    "ApiKey",
+    "Aside",
+    "Calibration",
+    "CollectionStorage",
+    "Job",
+    "JobState",
+    "Role",
+    "Shown",
+    "SourceRow",
+    "StorageReading",
+]
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 Role = Literal["reader", "writer", "admin"]
@@ -87,3 +99,45 @@ class Shown:
     uris: tuple[str, ...]
     metadata: Metadata
     tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """A source as a row of its own, with what it says of its item.
+
+    ``number`` is its own and counts up in order of arrival; ``key``: 32 hex digits that stand for its uri.
+    """
+
+    number: int
+    key: str
+    source: Source
+    item_id: str
+    state: ItemState
+    digest: ContentDigest
+    media_type: str
+    updated_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class StorageReading:
+    """How much there was at one moment: bytes by part (``catalog``, ``vectors``, ``blobs``), and ready items."""
+
+    at: str
+    """UTC, ISO 8601."""
+    items: int
+    parts: Metadata
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionStorage:
+    """What one collection has, as the catalog counts it: items of any state, segments of the ready ones and others."""
+
+    collection_id: int
+    states: Mapping[ItemState, int]
+    kept: int
+    """Items whose bytes are in the blob store, and how many bytes: what two collections share counts in both."""
+    kept_bytes: int
+    in_place: int
+    """Items that only refer to their bytes, and how many those are."""
+    in_place_bytes: int
+    segments: Mapping[Kind, int]

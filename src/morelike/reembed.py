@@ -26,7 +26,7 @@ from morelike.deletion import store_of
 from morelike.errors import ItemError, NoSuchCollection, OriginalGone, SourceError, UsageError
 from morelike.lanes import Encoders, Lanes
 from morelike.originals import original
-from morelike.parts import upsert_parts
+from morelike.parts import add_spaces, upsert_parts
 from morelike.prepare import Reading, chunked, decode_pool, load_segments, map_ahead
 from morelike.progress import Meter, Progress
 from morelike.protocols import Modality
@@ -93,7 +93,7 @@ def new_spaces(
         if card.form not in {"dense", "bits"}:
             raise UsageError(f"the encoder {card.name} gives {card.form}, which no other vectors can stand in for")
     with stores.lock.hold(f"reembed {collection.name}", waiting=notify):
-        return {kind: stores.catalog.add_space(collection, kind, card, active=False) for kind, card in chosen.items()}
+        return add_spaces(stores, collection, chosen, active=False)
 
 
 def earlier_spaces(stores: Stores, collection: Collection) -> dict[Kind, Space]:
@@ -280,9 +280,8 @@ class Reembed:
 
     def _set_aside(self) -> dict[int, tuple[Kind, str]]:
         """The segments of duplicates, with their kinds and items."""
-        catalog, found, offset = self._stores.catalog, {}, 0
-        while page := catalog.items(self._collection, state="duplicate", offset=offset, limit=PAGE):
-            offset += len(page)
+        catalog, found = self._stores.catalog, {}
+        for page in catalog.pages(self._collection, state="duplicate", size=PAGE):
             for item_id, segments in catalog.segments_of(self._collection, [item.id for item in page]).items():
                 found.update({segment.id: (segment.kind, item_id) for segment in segments})
         return found

@@ -95,9 +95,17 @@ class Table(Mapping[str, Row]):
 
 # What each table's parts are called with:
 #   modality(settings) · source(settings, exclude=globs) · encoder(card, files, settings) · composite(card, encoders)
-#   vector, term, sketch and blob store(folder, settings) · catalog(folder, settings) · cache(settings) · rescorer()
+#   vector and blob store(folder, settings, library_id) · term and sketch store(folder, settings) ·
+#   catalog(folder, settings) · cache(settings) · rescorer()
 #   mode(Asked) -> Ranked, see search/modes.py
-BLOB_STORES = Table("blob_stores", "blob store", {"folder": Row("morelike.stores.blobs:FolderBlobStore")})
+BLOB_STORES = Table(
+    "blob_stores",
+    "blob store",
+    {
+        "folder": Row("morelike.stores.blobs:FolderBlobStore"),
+        "s3": Row("morelike.stores.s3:S3BlobStore", extra="s3"),
+    },
+)
 CACHES = Table(
     "caches",
     "cache",
@@ -106,7 +114,15 @@ CACHES = Table(
         "redis": Row("morelike.stores.redis_cache:RedisCache", extra="redis"),
     },
 )
-CATALOGS = Table("catalogs", "catalog", {"sqlite": Row("morelike.stores.catalog.catalog:open_sqlite_catalog")})
+CATALOGS = Table(
+    "catalogs",
+    "catalog",
+    {
+        "mysql": Row("morelike.stores.catalog.servers:open_mysql_catalog", extra="mysql"),
+        "postgresql": Row("morelike.stores.catalog.servers:open_postgresql_catalog", extra="postgresql"),
+        "sqlite": Row("morelike.stores.catalog.catalog:open_sqlite_catalog"),
+    },
+)
 COMPOSITES = Table(
     "composites",
     "composition of cards",
@@ -121,6 +137,7 @@ ENCODERS = Table(
         "callable": Row("morelike.encoders.callable:reopen"),
         "classic": Row("morelike.encoders.classic:ClassicEncoder"),
         "classic-audio": Row("morelike.encoders.classic_audio:ClassicAudioEncoder"),
+        "imported": Row("morelike.encoders.imported:ImportedEncoder"),
         "landmarks": Row("morelike.encoders.landmarks:LandmarkEncoder"),
         "onnx": Row("morelike.encoders.onnx:OnnxEncoder"),
         "speech": Row("morelike.encoders.speech:SpeechEncoder"),
@@ -132,6 +149,7 @@ MODALITIES = Table(
     {
         "audio": Row("morelike.modalities.audio:AudioModality", extra="audio"),
         "image": Row("morelike.modalities.image:ImageModality"),
+        "vectors": Row("morelike.modalities.vectors:VectorsModality"),
         "video": Row("morelike.modalities.video:VideoModality", extra="video"),
     },
 )
@@ -152,6 +170,7 @@ SOURCES = Table(
     {
         "archive": Row("morelike.sources.archives:ArchiveSource"),
         "files": Row("morelike.sources.files:FileSource"),
+        "s3": Row("morelike.sources.s3:S3Source", extra="s3"),
         "table": Row("morelike.sources.tables:TableSource"),
         "url": Row("morelike.sources.urls:UrlSource"),
     },
@@ -164,6 +183,7 @@ VECTOR_STORES = Table(
     {
         "faiss": Row("morelike.stores.vectors.faiss:FaissVectorStore"),
         "memory": Row("morelike.stores.vectors.memory:MemoryVectorStore"),
+        "milvus": Row("morelike.stores.vectors.milvus:open_milvus", extra="milvus"),
     },
 )
 

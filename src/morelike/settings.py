@@ -28,6 +28,11 @@ def _folders(value: object) -> object:
     return [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
 
 
+def _words(value: object) -> object:
+    """Words between spaces to a list."""
+    return value.split() if isinstance(value, str) else value
+
+
 def _data_folder() -> Path:
     return platformdirs.user_data_path("morelike", appauthor=False)
 
@@ -53,13 +58,52 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="MORELIKE_", extra="forbid", frozen=True)
 
     library: Folder = Field(default_factory=_data_folder, description="The library's folder.")
-    vectors: str = Field("faiss", description="The vector store: `faiss` or `memory`.")
-    catalog: str = Field("sqlite", description="The catalog: `sqlite` (a file in the library's folder).")
+    vectors: str = Field(
+        "faiss",
+        repr=False,  # an address may hold a password
+        description="The vector store: `faiss` or `memory`; or Milvus: `http://HOST:19530`, `https://…` for TLS and "
+        "Zilliz Cloud, or a path that ends in `.db` for Milvus Lite.",
+    )
+    vectors_token: str = Field("", repr=False, description="Sent to Milvus: `user:password`, or an API key.")
+    vectors_database: str = Field("", description="The database within Milvus; empty: its default one.")
+    vectors_ca: Path | None = Field(None, description="A file of certificates (PEM) that Milvus' own is checked with.")
+    vectors_memory_bytes: int = Field(
+        8 * 1024**3,
+        ge=0,
+        description="How much memory a Milvus server may take for one space: above it, 8-bit codes; above that, its "
+        "disk, where it can.",
+    )
+    catalog: str = Field(
+        "sqlite",
+        repr=False,
+        description="The catalog: `sqlite` (a file in the library's folder), `mysql://USER:PASSWORD@HOST:3306/NAME` "
+        "(MySQL, MariaDB) or `postgresql://USER:PASSWORD@HOST:5432/NAME`.",
+    )
     blobs: str = Field(
-        "folder", description="The blob store: `folder` (in the library's folder), or the path of another folder."
+        "folder",
+        repr=False,
+        description="The blob store: `folder` (in the library's folder), the path of another folder, or "
+        "`s3://BUCKET/PREFIX`.",
+    )
+    s3_endpoint: str = Field("", description="The address of an S3 server that is not AWS: `https://HOST:PORT`.")
+    s3_region: str = Field("", description="The bucket's region; empty: as the environment says, else `us-east-1`.")
+    s3_access_key: str = Field("", description="Empty: the usual chain (AWS_* variables, profile, instance role).")
+    s3_secret_key: str = Field("", repr=False, description="Goes with `s3_access_key`.")
+    s3_session_token: str = Field("", repr=False, description="Goes with temporary keys.")
+    s3_anonymous: bool = Field(default=False, description="Do not sign requests: public buckets.")
+    s3_host_style: bool = Field(
+        default=False, description="`BUCKET.HOST` instead of `HOST/BUCKET` with `s3_endpoint`; AWS always has it."
+    )
+    s3_ca: Path | None = Field(None, description="A file of certificates (PEM) that the S3 server's is checked with.")
+    s3_insecure: bool = Field(
+        default=False, description="Take any certificate of the S3 server, self-signed too. For trials only."
+    )
+    s3_links: bool = Field(
+        default=False, description="Let `serve` answer with presigned links of S3 instead of the bytes themselves."
     )
     cache: str = Field(
         "memory",
+        repr=False,
         description="The cache: `memory`, or the address of a Redis server: `redis://`, `rediss://`, `unix://`.",
     )
     cache_bytes: int = Field(64 * 1024**2, ge=0, description="How much the cache in memory may hold.")
@@ -72,7 +116,7 @@ class Settings(BaseSettings):
     )
     offline: bool = Field(default=False, description="Never touch the network.")
     hub: str = Field("https://huggingface.co", description="The model hub's address, or a mirror's.")
-    hub_token: str = Field("", description="Sent to the hub, and only to it, for gated weights.")
+    hub_token: str = Field("", repr=False, description="Sent to the hub, and only to it, for gated weights.")
     hub_timeout: float = Field(10.0, gt=0, description="Seconds to wait for the hub's answer.")
     workers: int = Field(0, ge=0, description="Decode threads; 0 means one a core.")
     encoder_threads: int = Field(0, ge=0, description="Threads inside an encoder's own runtime; 0 means one a core.")
@@ -97,6 +141,11 @@ class Settings(BaseSettings):
         description="Where set, sources may name local files below these folders only, links followed; `serve` always "
         "sets it (`--allow-root`). Several are written as in PATH.",
     )
+    s3_roots: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = Field(
+        (),
+        description="Where `allow_roots` is set, sources may name objects below these addresses only: `s3://BUCKET` or "
+        "`s3://BUCKET/PREFIX`, several separated by spaces; `serve --allow-root` takes them too.",
+    )
     max_upload_bytes: int = Field(
         1024**3, gt=0, description="The server refuses requests with more bytes than this (413)."
     )
@@ -106,6 +155,12 @@ class Settings(BaseSettings):
     )
     preview_cache_bytes: int = Field(
         256 * 1024**2, ge=0, description="How much disk the server's small pictures may take, in the library's folder."
+    )
+    storage_warn_bytes: int = Field(
+        0, ge=0, description="`storage` warns when the library takes this many bytes in all; 0: never."
+    )
+    storage_warn_share: float = Field(
+        0.9, gt=0, le=1, description="It warns also when a disk that holds a part of it is fuller than this; 1: never."
     )
     log_level: str = Field("warning", description="The level of the `morelike` loggers.")
 
@@ -138,15 +193,24 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
+        what = f"cannot be {first.get('input')!r}" if _may_be_shown(name) else "cannot be what it is"
         raise SettingsError(
-            f"the setting {name!r} cannot be {first.get('input')!r}: {first['msg'].lower()}",
+            f"the setting {name!r} {what}: {first['msg'].lower()}",
             hint=f"mend MORELIKE_{name.upper()}, the option, or the line in morelike.toml",
         ) from None
+
+
+def _may_be_shown(name: str) -> bool:
+    """Keys, tokens and addresses are texts; a name that is not known may be a mistyped one of them."""
+    known = Settings.model_fields.get(name.partition(".")[0])
+    return known is not None and known.annotation is not str
 
 
 def _variables() -> set[str]:
     return {f"MORELIKE_{name.upper()}" for name in Settings.model_fields} | {
         "MORELIKE_CONFIG",
         "MORELIKE_TEST_DATA",
+        "MORELIKE_TEST_MYSQL",
+        "MORELIKE_TEST_POSTGRESQL",
         "MORELIKE_SERVER",
     }

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from morelike.library import CollectionSummary
     from morelike.progress import AddReport
     from morelike.records import Job
-    from morelike.types import Card, Hit, Item, Rejection, Source
+    from morelike.storage import StorageReport
+    from morelike.types import Card, Hit, Item, Rejection, Source, Span
 
 __all__ = [
     "answer_shape",
@@ -22,6 +23,8 @@ __all__ = [
     "rejection_shape",
     "report_shape",
     "source_name",
+    "span_shape",
+    "storage_shape",
 ]
 
 
@@ -39,7 +42,6 @@ def hit_shape(hit: Hit, *, explain: bool = False) -> dict[str, Any]:
     """One hit of ``search``. ``percentile`` is None where its space was not calibrated; ``kind`` is what was compared:
     a film's ``image`` or its ``audio``; ``span`` says where in the item.
     """
-    span = hit.span
     shape = {
         "item": hit.item,
         "source": hit.source,
@@ -47,10 +49,16 @@ def hit_shape(hit: Hit, *, explain: bool = False) -> dict[str, Any]:
         "percentile": hit.percentile,
         "unit": {name: float(value) for name, value in hit.unit.items()},
         "kind": hit.kind,
-        "span": {"unit": span.unit, "start": span.start, "end": span.end},
+        "span": span_shape(hit.span),
         "metadata": dict(hit.metadata),
     }
     return {**shape, "why": dict(hit.why)} if explain else shape
+
+
+def span_shape(span: Span) -> dict[str, Any]:
+    """Where a segment lies in its item; for a region of a picture also its ``box``: left, top, right, bottom."""
+    shape: dict[str, Any] = {"unit": span.unit, "start": span.start, "end": span.end}
+    return {**shape, "box": list(span.box)} if span.box is not None else shape
 
 
 def collection_shape(summary: CollectionSummary) -> dict[str, Any]:
@@ -152,4 +160,31 @@ def card_shape(card: Card) -> dict[str, Any]:
         "licence": card.licence,
         "source": card.source,
         "description": card.description,
+    }
+
+
+def storage_shape(report: StorageReport) -> dict[str, Any]:
+    """What the library takes: ``storage --json`` and ``GET /storage``."""
+    forecast = report.forecast
+    return {
+        "at": report.at,
+        "total": report.total,
+        "parts": dict(report.parts),
+        "needed": report.needed,
+        "collections": [
+            {
+                "name": one.name,
+                "modality": one.modality,
+                "items": one.items,
+                "states": dict(one.states),
+                "segments": dict(one.segments),
+                "kept": {"items": one.kept, "bytes": one.kept_bytes},
+                "in_place": {"items": one.in_place, "bytes": one.in_place_bytes},
+                "spaces": [asdict(space) for space in one.spaces],
+            }
+            for one in report.collections
+        ],
+        "disks": [{**asdict(disk), "parts": list(disk.parts)} for disk in report.disks],
+        "forecast": None if forecast is None else asdict(forecast),
+        "warnings": list(report.warnings),
     }

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from morelike.expressions import Expression
 from morelike.payloads import Audio, Mesh, Sketch
+from morelike.spans import WHOLE, Span
 
 __all__ = [
     "WHOLE",
@@ -25,6 +26,7 @@ __all__ = [
     "Collection",
     "ContentDigest",
     "Example",
+    "Fields",
     "Finished",
     "Form",
     "Hit",
@@ -80,6 +82,8 @@ class Blob:
     path: Path | None = None
     """Set where the bytes are a whole local file, which ``--in-place`` may refer to."""
     metadata: Metadata = field(default_factory=dict)
+    lasting: bool = False
+    """Whether ``uri`` leads to the bytes from anywhere, as to an object in a bucket: ``--in-place`` may refer to it."""
 
     def read(self, limit: int = -1) -> bytes:
         """All bytes, or the first ``limit``. Raises SourceError or OSError."""
@@ -88,13 +92,8 @@ class Blob:
 
     @classmethod
     def from_bytes(cls, data: bytes, name: str = "", *, uri: str = "", metadata: Metadata | None = None) -> Blob:
-        return cls(
-            uri=uri or f"upload:{name}",
-            name=name,
-            open=lambda: io.BytesIO(data),
-            size=len(data),
-            metadata=metadata or {},
-        )
+        where = uri or f"upload:{name}"
+        return cls(where, name, lambda: io.BytesIO(data), len(data), metadata=metadata or {})
 
     @classmethod
     def from_path(cls, path: Path, *, metadata: Metadata | None = None) -> Blob:
@@ -118,18 +117,6 @@ class ContentDigest:
     blake3: str
     md5: str
     size: int
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Where a segment lies in its item. ``start`` and ``end`` are in ``unit``; ``whole`` has neither."""
-
-    unit: Literal["whole", "seconds", "page", "characters", "bases", "view"]
-    start: float = 0.0
-    end: float = 0.0
-
-
-WHOLE = Span("whole")
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,11 +297,24 @@ class Rejection:
 
 
 @dataclass(frozen=True, slots=True)
+class Fields:
+    """What a filter can ask of one source of an item: ``plain`` (texts ``path name folder modified id state added`` and
+    ``media_type``; ``size``), ``tags``; a bare key means ``info`` (what the content says), else the user's ``meta``.
+    """
+
+    plain: Metadata
+    tags: tuple[str, ...]
+    info: Metadata
+    meta: Metadata
+
+
+@dataclass(frozen=True, slots=True)
 class Within:
-    """The segments that a search may answer with: the filter, and the sorted ids that it leaves."""
+    """The segments that a search may answer with: the filter, the sorted ids that it leaves; when it was asked."""
 
     expression: Expression
     ids: Callable[[], Ids]
+    revision: int = -1
 
 
 @dataclass(frozen=True, slots=True)

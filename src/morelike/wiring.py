@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,8 @@ from morelike.stores.lock import LibraryLock
 from morelike.types import Card
 
 __all__ = ["Stores", "load_encoder", "open_stores", "resolve_card"]
+
+_WORD = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,28 +64,59 @@ def open_stores(folder: Path, settings: Settings) -> Stores:
         raise StoreReadOnly(f"the folder {folder} cannot be made", hint="--library DIR names another") from error
     except OSError as error:
         raise StoreFull(f"the folder {folder} cannot be made: {error.strerror}") from error
-    catalog = _choose(CATALOGS, settings.catalog, "catalog")(folder, settings)
-    try:
-        blob_folder = folder / "blobs"
-        if settings.blobs not in BLOB_STORES:
-            if not Path(settings.blobs).expanduser().is_absolute():
-                _choose(BLOB_STORES, settings.blobs, "blobs")
-            blob_folder = Path(settings.blobs).expanduser()
-        kind = settings.blobs if settings.blobs in BLOB_STORES else "folder"
-        return Stores(
+    with ExitStack() as opened:  # what was opened before a store that cannot be is closed again
+        catalog: Catalog = _choose(CATALOGS, _catalog_name(settings.catalog), "catalog")(folder, settings)
+        opened.callback(catalog.close)
+        library_id = catalog.library_id()
+        vectors: VectorStore = _choose(VECTOR_STORES, _vectors_name(settings.vectors), "vectors")(
+            folder, settings, library_id
+        )
+        opened.callback(vectors.close)
+        stores = Stores(
             folder=folder,
             settings=settings,
             catalog=catalog,
-            vectors=_choose(VECTOR_STORES, settings.vectors, "vectors")(folder, settings),
+            vectors=vectors,
             terms=TERM_STORES.load("sqlite")(folder, settings),
             sketches=SKETCH_STORES.load("sqlite")(folder, settings),
-            blobs=BLOB_STORES.load(kind)(blob_folder, settings),
+            blobs=_open_blobs(folder, settings, library_id),
             cache=cache,
-            lock=LibraryLock(folder, settings),
+            lock=catalog.write_lock() or LibraryLock(folder, settings),
         )
-    except BaseException:
-        catalog.close()
-        raise
+        opened.pop_all()
+        return stores
+
+
+def _catalog_name(setting: str) -> str:
+    """The row of the registry behind a setting, which may be a server's address."""
+    scheme, separator, _ = setting.partition("://")
+    if not separator:
+        return setting
+    plain = scheme.lower().partition("+")[0]  # as SQLAlchemy writes it, mysql+pymysql: the driver is ours to choose
+    name = {"mariadb": "mysql", "postgres": "postgresql"}.get(plain, plain)
+    if name not in CATALOGS:  # what was written may hold a password: it is not repeated
+        raise SettingsError(
+            f"the setting 'catalog' names no catalog: {scheme}://…", hint="sqlite, mysql://… or postgresql://…"
+        )
+    return name
+
+
+def _vectors_name(setting: str) -> str:
+    if setting.lower().startswith(("http://", "https://")) or setting.endswith(".db"):
+        return "milvus"
+    return setting
+
+
+def _open_blobs(folder: Path, settings: Settings, library_id: str) -> BlobStore:
+    where, kind = folder / "blobs", settings.blobs
+    if kind.lower().startswith("s3://"):
+        kind = "s3"
+    elif kind not in BLOB_STORES:
+        where, kind = Path(kind).expanduser(), "folder"
+        if not where.is_absolute():
+            _choose(BLOB_STORES, settings.blobs, "blobs")
+    opened: BlobStore = BLOB_STORES.load(kind)(where, settings, library_id)
+    return opened
 
 
 def _open_cache(settings: Settings) -> CountedCache:
@@ -96,7 +131,9 @@ def _choose(table: Table, name: str, setting: str) -> Any:
     try:
         return table.load(name)
     except UnknownName as error:
-        raise SettingsError(f"the setting {setting!r} cannot be {name!r}", hint=error.hint) from error
+        # a mistyped address may hold a password: nothing but a plain word is repeated
+        shown = f"cannot be {name!r}" if _WORD.fullmatch(name) else "is neither the name of one nor an address"
+        raise SettingsError(f"the setting {setting!r} {shown}", hint=error.hint) from None
 
 
 def resolve_card(name: str, settings: Settings, *, inside: tuple[str, ...] = ()) -> Card:

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -15,10 +15,11 @@ from morelike.cli.interrupt import stop_on_interrupt
 from morelike.cli.output import AsJson, line, print_json
 from morelike.cli.progress import Reporter
 from morelike.cli.run import INTERRUPTED, SOME_REJECTED
-from morelike.cli.session import Session, session_of
-from morelike.cli.text import human_size, near, parse_duration, parse_metadata
+from morelike.cli.session import Session, embedded, may_exist, session_of
+from morelike.cli.text import human_size, near, parse_metadata
 from morelike.errors import SourceError, UsageError
 from morelike.shapes import rejection_shape, report_shape
+from morelike.times import duration
 
 if TYPE_CHECKING:
     from morelike.collection import OpenCollection
@@ -35,7 +36,9 @@ morelike add photos ~/Pictures
 morelike add photos holiday.zip table.csv --tag holiday --meta year=2024
 morelike add photos 'holiday/**/*.jpg' --exclude '*thumb*' --dry-run
 morelike add photos ~/Pictures --sync
+morelike add photos s3://bucket/2024/ --exclude '*thumb*' --in-place
 morelike add songs ~/Music --window 10s --hop 5s
+morelike add streets ~/Pictures --regions grid
 morelike add films ~/Videos --every 1s --encoder mobilenet-v2,yamnet
 """
 
@@ -54,7 +57,8 @@ def add(
         list[str] | None,
         typer.Argument(
             metavar="SOURCE",
-            help="Files, folders, globs, zip and tar archives, CSV, JSONL or Parquet tables, URLs, lists of URLs.",
+            help="Files, folders, globs, zip and tar archives, CSV, JSONL or Parquet tables, URLs, lists of URLs, "
+            "s3://BUCKET/PREFIX.",
         ),
     ] = None,
     modality: Annotated[
@@ -87,11 +91,19 @@ def add(
             metavar="TIME", help="Films: one frame in so much time, not some of each shot: 1s.", rich_help_panel=NEW
         ),
     ] = None,
+    regions: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Pictures: search their parts too: grid, or detector:NAME for NAME.onnx in a folder of models.",
+            rich_help_panel=NEW,
+        ),
+    ] = None,
     exclude: Annotated[
         list[str] | None, typer.Option(metavar="GLOB", help="Leave these out; repeatable.", rich_help_panel=WHAT)
     ] = None,
     in_place: Annotated[
-        bool, typer.Option("--in-place", help="Refer to the files where they are; do not copy.", rich_help_panel=WHAT)
+        bool, typer.Option("--in-place", help="Refer to files where they are; do not copy.", rich_help_panel=WHAT)
     ] = False,
     sync: Annotated[
         bool,
@@ -133,7 +145,9 @@ def add(
     """
     session = session_of(context)
     times = {"window": window, "hop": hop, "every": every}
-    options = {name: parse_duration(given) for name, given in times.items() if given is not None}
+    options: dict[str, Any] = {name: duration(given) for name, given in times.items() if given is not None}
+    if regions is not None:
+        options["regions"] = regions
     wanted = _Wanted(collection, modality, encoder, options, tuple(sources or ()), tuple(exclude or ()))
     settings = session.settings(workers=workers)
     if dry_run:
@@ -197,7 +211,9 @@ def _check(sources: list[str], settings: Settings, exclude: list[str], *, retry:
     from morelike.sources.find import open_source
 
     if not (sources or retry):
-        raise UsageError("there is nothing to add", hint="name a file, a folder, an archive, a table or a URL")
+        raise UsageError(
+            "there is nothing to add", hint="name a file, a folder, an archive, a table, a URL or s3://BUCKET/PREFIX"
+        )
     for source in sources:
         open_source(source, settings, exclude)
 
@@ -208,7 +224,7 @@ class _Wanted(NamedTuple):
     name: str
     modality: str | None
     encoder: str
-    options: Mapping[str, float]
+    options: Mapping[str, Any]
     sources: tuple[str, ...]
     exclude: tuple[str, ...]
 
@@ -258,11 +274,11 @@ def _dry_run(session: Session, settings: Settings, wanted: _Wanted, *, in_place:
 
     with tempfile.TemporaryDirectory(prefix="morelike-dry-run-") as folder:
         there = False
-        if settings.library.exists():
+        if may_exist(settings):
             with open_library(settings) as library:
                 there = wanted.name in library.names()
         if not there:
-            settings = settings.model_copy(update={"library": Path(folder) / "library"})
+            settings = embedded(settings, Path(folder) / "library")
         with open_library(settings) as library:
             opened = wanted.open(library, session.note)
             if opened is None:

@@ -36,6 +36,12 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "keys": ("morelike.cli.keys", "Make, list and remove the keys that `morelike serve` asks for."),
     "serve": ("morelike.cli.serve", "Serve the library over HTTP, with a web page."),
     "dedup": ("morelike.cli.dedup", "Find duplicates in a collection, and set them aside."),
+    "storage": ("morelike.cli.storage", "Show what the library takes, how it grows, and when there will be no room."),
+    "export": ("morelike.cli.export", "Write collections into a folder of open files, or vectors into one file."),
+    "import": (
+        "morelike.cli.import_",
+        "Bring in collections of a bundle, ready-made vectors, or an older server's data.",
+    ),
     "doctor": ("morelike.cli.doctor", "Check a library and, with --fix, mend it."),
     "demo": ("morelike.cli.demo", "Build a small library of photographs, search it, and serve its page."),
 }

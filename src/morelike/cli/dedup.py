@@ -15,9 +15,10 @@ from morelike.cli.progress import Reporter
 from morelike.cli.run import INTERRUPTED, SOME_REJECTED
 from morelike.cli.search import ID_LENGTH
 from morelike.cli.session import Session, session_of
-from morelike.cli.text import human_size, human_time, near
+from morelike.cli.text import human_size, near
 from morelike.errors import UsageError
 from morelike.shapes import rejection_shape
+from morelike.times import clock
 
 if TYPE_CHECKING:
     from morelike.collection import OpenCollection
@@ -203,11 +204,11 @@ def _line_of(group: Group, member: Member, *, first: bool) -> str:
     if group.kind == "equal" or (group.kind == "contains" and first):
         return f"  {near(member.source)}"
     if group.kind == "contains":
-        where = f"{human_time(member.why['from'])}–{human_time(member.why['to'])}"
+        where = f"{clock(member.why['from'])}–{clock(member.why['to'])}"
         return f"  {near(member.source)}  lies in  {near(group.members[0].source)}  {where}"
     size = human_size(member.size)
     if member.duration:
-        size = f"{human_time(member.duration)}, {size}"
+        size = f"{clock(member.duration)}, {size}"
     if member.width and member.height:
         size = f"{member.width} × {member.height}, {size}"
     part = "keep" if first else f"{member.score:.2f}"

@@ -115,7 +115,7 @@ def _serve(context: typer.Context, session: Session, port: int, data: str | None
 
     context.obj = Session(library=session.library, quiet=True)
     folder = Path(data).expanduser() if data else PICTURES
-    roots = [folder] if folder.is_dir() else []
+    roots = [str(folder)] if folder.is_dir() else []
     line()
     line("open this in a browser, and drop a picture on it:")
     try:

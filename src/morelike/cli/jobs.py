@@ -8,7 +8,7 @@ import typer
 
 from morelike.cli.help import Command
 from morelike.cli.output import AsJson, fields, line, print_json, table
-from morelike.cli.session import session_of
+from morelike.cli.session import may_exist, session_of
 from morelike.errors import UsageError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def jobs(
     if len(given) > 1:
         raise UsageError("one job at a time", hint="morelike jobs ID, or --cancel ID, or --retry ID")
     session = session_of(context)
-    if not given and not session.settings().library.exists():
+    if not given and not may_exist(session.settings()):
         _list([], as_json=as_json)
         return
     with session.open() as library:

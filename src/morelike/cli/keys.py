@@ -9,7 +9,7 @@ import typer
 
 from morelike.cli.help import Command, Group
 from morelike.cli.output import AsJson, line, print_json, table
-from morelike.cli.session import session_of
+from morelike.cli.session import may_exist, session_of
 
 app = typer.Typer(
     cls=Group,
@@ -58,7 +58,7 @@ def add(
 def list_keys(context: typer.Context, as_json: AsJson = False) -> None:
     """List the keys by name: each one's role, its first letters, and when it was made."""
     session = session_of(context)
-    if not session.settings().library.exists():
+    if not may_exist(session.settings()):
         keys = []
     else:
         with session.open() as library:

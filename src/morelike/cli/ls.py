@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,13 +10,14 @@ import typer
 from morelike.cli.help import Command
 from morelike.cli.output import AsJson, line, print_json, table
 from morelike.cli.search import ID_LENGTH
-from morelike.cli.session import session_of
+from morelike.cli.session import may_exist, session_of
 from morelike.cli.text import human_size, near
 from morelike.errors import UsageError
 from morelike.shapes import collection_shape, item_shape, rejection_shape, source_name
 
 if TYPE_CHECKING:
     from morelike.library import CollectionSummary
+    from morelike.settings import Settings
     from morelike.types import Item, Rejection
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -24,6 +26,7 @@ EXAMPLES = """\
 morelike ls
 morelike ls photos --filter "path like '*/2024/*'" --limit 20
 morelike ls photos --rejected
+morelike ls s3://bucket/2024/
 """
 
 
@@ -32,7 +35,12 @@ def ls(
     context: typer.Context,
     *,
     collection: Annotated[
-        str | None, typer.Argument(metavar="COLLECTION", help="The collection's name; all collections without.")
+        str | None,
+        typer.Argument(
+            metavar="COLLECTION",
+            help="The collection's name; all collections without. s3:// lists your buckets, s3://BUCKET/PREFIX/ what "
+            "is in one.",
+        ),
     ] = None,
     rejected: Annotated[bool, typer.Option("--rejected", help="What could not be added, and why.")] = False,
     where: Annotated[str | None, typer.Option("--filter", metavar="EXPR", help="Only items that match.")] = None,
@@ -40,11 +48,21 @@ def ls(
     offset: Annotated[int, typer.Option(metavar="N", min=0, help="Leave out the first ones: the next page.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """List collections, or the items of one."""
+    """List collections, or the items of one.
+
+    With s3:// it lists what could be added: your buckets, or the objects and folders right below a prefix.
+    """
     session = session_of(context)
+    if collection is not None and collection[:5].lower() == "s3://":
+        if rejected or where:
+            raise UsageError("--rejected and --filter need a collection", hint=f"morelike ls {collection}")
+        more = _objects(session.settings(), collection, limit, offset, as_json=as_json)
+        if more and not as_json:
+            session.note(f"there are more: --offset {offset + limit}")
+        return
     if collection is None and (rejected or where):
         raise UsageError("--rejected and --filter need a collection", hint="morelike ls lists the collections")
-    if collection is None and not session.settings().library.exists():
+    if collection is None and not may_exist(session.settings()):
         _collections([], as_json=as_json)
         return
     with session.open() as library:
@@ -82,6 +100,24 @@ def _collections(summaries: list[CollectionSummary], *, as_json: bool) -> None:
             for s in shapes
         ]
         table(rows, ["name", "modality", "items", "rejected", "encoder"], right=("items", "rejected"), long="name")
+
+
+def _objects(settings: Settings, address: str, limit: int, offset: int, *, as_json: bool) -> bool:
+    """Whether there are more."""
+    from morelike.sources.s3 import buckets, list_folder, split_address
+
+    found = iter(list_folder(settings, address) if split_address(address)[0] else buckets(settings))
+    listed = list(islice(found, offset, offset + limit + 1))
+    more, listed = len(listed) > limit, listed[:limit]
+    if as_json:
+        shapes = [{"uri": one.uri, "size": one.size, "modified": one.modified or None} for one in listed]
+        print_json({"objects": shapes, "more": more})
+    elif not listed:
+        line("nothing there")
+    else:
+        rows = [("" if one.size is None else human_size(one.size), one.modified, one.uri) for one in listed]
+        table(rows, ["size", "modified", "uri"], right=("size",), long="uri")
+    return more
 
 
 def _items(items: list[Item], *, more: bool, as_json: bool) -> None:

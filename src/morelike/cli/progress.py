@@ -54,6 +54,10 @@ class Reporter:
         """What ``OpenCollection.add`` calls."""
         self._run(progress, "added")
 
+    def export(self, progress: Progress) -> None:
+        """What ``Library.export`` calls."""
+        self._run(progress, "exported")
+
     def reembed(self, progress: Progress) -> None:
         """What ``OpenCollection.reembed`` calls."""
         self._run(progress, "encoded")

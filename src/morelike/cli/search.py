@@ -13,9 +13,10 @@ import typer
 from morelike.cli.help import Command
 from morelike.cli.output import AsJson, line, print_json, table
 from morelike.cli.session import session_of
-from morelike.cli.text import human_time, near, parse_duration
+from morelike.cli.text import near
 from morelike.errors import UsageError
 from morelike.shapes import answer_shape
+from morelike.times import clock, stretch
 
 if TYPE_CHECKING:
     from morelike.collection import OpenCollection
@@ -216,12 +217,14 @@ def _is_score(value: float | None, hit: Hit) -> bool:
 
 
 def _where(hit: Hit) -> str:
-    """Where in its item a hit lies: ``0:12.0–0:14.5``; empty for a whole."""
+    """Where in its item a hit lies: ``0:12.0–0:14.5``, ``(0, 0)–(320, 240)``; empty for a whole."""
     span = hit.span
+    if span.box is not None:
+        return "({}, {})–({}, {})".format(*span.box)
     if span.unit == "whole":
         return ""
     if span.unit == "seconds":
-        return f"{human_time(span.start)}–{human_time(span.end)}"
+        return f"{clock(span.start)}–{clock(span.end)}"
     return f"{span.unit} {span.start:g}" + (f"-{span.end:g}" if span.end > span.start else "")
 
 
@@ -242,16 +245,10 @@ def _stretch(text: str) -> Span:
     """``3-8`` or ``1:02-1:10`` as a span in seconds."""
     from morelike.types import Span
 
-    hint = "from-to in seconds or minutes: --at 3-8, --at 1:02-1:10"
-    first, dash, last = text.replace("–", "-").partition("-")
     try:
-        start, end = parse_duration(first), parse_duration(last)
-    except UsageError:
-        dash, start, end = "", 0.0, 0.0
-    if not dash:
-        raise UsageError(f"--at cannot be {text!r}", hint=hint)
-    if start >= end:
-        raise UsageError(f"--at {text} ends before it begins", hint=hint)
+        start, end = stretch(text)
+    except UsageError as error:
+        raise UsageError(f"--at: {error.message}", hint=error.hint) from error
     return Span("seconds", start, end)
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from morelike.library import Library
     from morelike.settings import Settings
 
-__all__ = ["Session", "session_of"]
+__all__ = ["Session", "embedded", "may_exist", "session_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Session:
         from morelike.library import open as open_library
 
         settings = self.settings(**overrides)
-        if not make and not settings.library.exists():
+        if not make and not may_exist(settings):
             raise UsageError(
                 f"there is no library in {settings.library}",
                 hint="`morelike add COLLECTION SOURCE` makes one; --library DIR names another",
@@ -60,6 +60,16 @@ class Session:
         if sentence and not self.quiet:
             sys.stderr.write(clean(sentence) + "\n")
             sys.stderr.flush()
+
+
+def may_exist(settings: Settings) -> bool:
+    """Whether there is a library, as far as can be told without opening it: a server may know it before its folder."""
+    return settings.library.exists() or "://" in settings.catalog
+
+
+def embedded(settings: Settings, folder: Path) -> Settings:
+    """The same for a library of its own in ``folder``: nothing reaches the servers."""
+    return settings.model_copy(update={"library": folder, "catalog": "sqlite", "vectors": "faiss", "blobs": "folder"})
 
 
 def session_of(context: typer.Context) -> Session:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from pathlib import Path
 
 from morelike.errors import UsageError
 
-__all__ = ["clean", "human_size", "human_time", "near", "parse_duration", "parse_metadata", "shorten_middle"]
+__all__ = ["clean", "human_size", "near", "parse_metadata", "shorten_middle"]
 
 HEAD = 6
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")  # "007" is a name
-_CLOCK = re.compile(r"(?:(\d{1,4}):)?(\d{1,4}):([0-5]\d(?:\.\d+)?)")
-_NUMBER = re.compile(r"\d+(?:\.\d+)?|\.\d+")
-_PART = re.compile(rf"({_NUMBER.pattern})(h|ms|m|s)")
-_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]*)\.[0-9]+")
 
 
@@ -54,33 +49,6 @@ def human_size(size: float) -> str:
             return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1000
     return f"{size:.1f} TB"
-
-
-def human_time(seconds: float) -> str:
-    """A place in a recording: ``0:03.5``, ``12:00.0``, ``1:02:03.5``."""
-    tenths = round(abs(seconds) * 10)
-    minutes, tenths = divmod(tenths, 600)
-    hours, minutes = divmod(minutes, 60)
-    sign = "-" if seconds < 0 and (hours or minutes or tenths) else ""
-    ahead = f"{hours}:{minutes:02d}" if hours else f"{minutes}"
-    return f"{sign}{ahead}:{tenths // 10:02d}.{tenths % 10}"
-
-
-def parse_duration(text: str) -> float:
-    """Seconds, from ``2``, ``2s``, ``500ms``, ``1m30s``, ``1h``, ``1:30`` or ``1:02:03.5``. Raises UsageError."""
-    plain = text.strip().lower()
-    if clock := _CLOCK.fullmatch(plain):
-        hours, minutes, seconds = clock.groups()
-        if hours is None or int(minutes) < 60:
-            return int(hours or 0) * 3600 + int(minutes) * 60 + float(seconds)
-    elif len(plain) <= 32 and _NUMBER.fullmatch(plain):
-        return float(plain)
-    else:
-        parts = _PART.findall(plain[:32])
-        units = [unit for _, unit in parts]
-        if "".join(map("".join, parts)) == plain and units and units == [unit for unit in _SECONDS if unit in units]:
-            return math.fsum(float(number) * _SECONDS[unit] for number, unit in parts)
-    raise UsageError(f"{text!r} is no length of time", hint="for example: 2s, 500ms, 1m30s, 1:30")
 
 
 def parse_metadata(pairs: list[str]) -> dict[str, object]:

@@ -128,10 +128,7 @@ class Look(Protocol):
 
 def pages(stores: Stores, collection: Collection) -> Iterator[list[Item]]:
     """Ready items, oldest first."""
-    offset = 0
-    while page := stores.catalog.items(collection, offset=offset, limit=PAGE):
-        offset += len(page)
-        yield page
+    return stores.catalog.pages(collection, size=PAGE)
 
 
 def duration_of(item: Item) -> float:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from morelike.dedup.alignment import Floats
-from morelike.dedup.candidates import Pairs, Sketches, by_hash, by_neighbours
+from morelike.dedup.candidates import NEIGHBOURS, Pairs, Sketches, by_hash, by_neighbours
 from morelike.dedup.groups import Likeness, Pair, pair_of
 from morelike.dedup.looking import PAGE, Alike, Looking, pages
 from morelike.dedup.pictures import Pictures, Screened
@@ -130,12 +130,12 @@ class Near:
             sketches.close()
 
     def _known(self, kind: Kind) -> _Known:
-        """Items that are one segment of this kind; an item of several is more than its parts."""
+        """Items that are one segment of this kind, regions of it apart; an item of several is more than its parts."""
         known = _Known()
         for items in pages(self._stores, self._collection):
             segments = self._stores.catalog.segments_of(self._collection, [item.id for item in items])
             for item in items:
-                own = segments.get(item.id, [])
+                own = [one for one in segments.get(item.id, []) if one.span.unit != "pixels"]
                 if len(own) == 1 and own[0].kind == kind and own[0].span == WHOLE:
                     known.ids.append(item.id)
                     known.segments.append(own[0].id)
@@ -178,7 +178,9 @@ class Near:
                 self._teller.at(done)
                 return self._stop.is_set()
 
-            found.append(by_neighbours(self._stores.vectors, space, ids, stopped))
+            # where pictures have regions, those of a picture itself are among its nearest
+            around = round(self._stores.vectors.count(space) / max(len(ids), 1)) or 1
+            found.append(by_neighbours(self._stores.vectors, space, ids, stopped, k=NEIGHBOURS * around))
         pairs = np.unique(np.concatenate(found), axis=0)
         both = sketches.seen[pairs[:, 0]] & sketches.seen[pairs[:, 1]]
         chosen: Pairs = pairs[both]

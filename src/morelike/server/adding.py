@@ -10,11 +10,13 @@ import blake3
 from starlette.datastructures import UploadFile
 
 from morelike.collection import OpenCollection
+from morelike.errors import SourceError
 from morelike.server.bodies import blob_of, name_of
 from morelike.server.errors import Refused
 from morelike.settings import Settings
 from morelike.sources import open_source
 from morelike.sources.opening import check_allowed, local_path
+from morelike.sources.s3 import check_object_allowed, is_address
 from morelike.sources.urls import UrlBlobs, is_url
 from morelike.types import Blob, Rejection
 
@@ -62,7 +64,7 @@ def _shape(blob: Blob, item_id: str, state: str, rejection: Rejection | None, *,
 def check_sources(sources: Sequence[str], exclude: Sequence[str], settings: Settings) -> None:
     """Refuse at once what a job could not use or must not reach.
 
-    Raises Refused: 422 on what is no place at all, 403 on one outside the allowed folders; SourceError on one that is
+    Raises Refused: 422 on what is no place at all, 403 on one outside the allowed places; SourceError on one that is
     not there.
     """
     roots = settings.allow_roots or ()
@@ -71,8 +73,23 @@ def check_sources(sources: Sequence[str], exclude: Sequence[str], settings: Sett
         if is_url(source):
             UrlBlobs(confined).check(source)
             continue
-        _check_place(source, roots)
+        if is_address(source):
+            _check_object(source, settings.s3_roots)
+        else:
+            _check_place(source, roots)
         open_source(source, confined, exclude)
+
+
+def _check_object(source: str, roots: Sequence[str]) -> None:
+    hint = (
+        f"addresses that may be added from: {', '.join(roots)}"
+        if roots
+        else "start the server with --allow-root s3://BUCKET/PREFIX to add from a bucket"
+    )
+    try:
+        check_object_allowed(source, roots)
+    except SourceError as error:
+        raise Refused(403, f"the server may not read {source[:200]!r}", hint=hint) from error
 
 
 def _check_place(source: str, roots: tuple[Path, ...]) -> None:

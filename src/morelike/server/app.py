@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request, Response
 from starlette.staticfiles import StaticFiles
@@ -17,6 +18,7 @@ from starlette.staticfiles import StaticFiles
 from morelike import __version__
 from morelike.errors import UsageError
 from morelike.library import Library
+from morelike.objects import find_place, parse_address
 from morelike.server import docs, pages
 from morelike.server.deps import Parts
 from morelike.server.envelope import Envelope
@@ -29,15 +31,17 @@ from morelike.server.pages.routing import error_page
 from morelike.server.previews import PreviewCache
 from morelike.server.routes import collections, health, items, jobs, login, moments, parts, search, upkeep
 from morelike.server.security import Doorman, Guard, wants_page
+from morelike.server.storing import StorageKeeper
+from morelike.settings import Settings
 
-__all__ = ["create_app"]
+__all__ = ["STATIC", "Fresh", "create_app"]
 
 STATIC = Path(__file__).parent / "static"
 # the busiest first: they are tried in order
 ROUTES = (search, moments, items, collections, jobs, upkeep, parts, health)
 
 
-class _Fresh(StaticFiles):
+class Fresh(StaticFiles):
     """Asked about at each use, so that an upgrade's files are seen; an unchanged one costs a 304."""
 
     def file_response(self, *args: Any, **named: Any) -> Response:
@@ -64,7 +68,7 @@ def create_app(library: Library, options: ServerOptions | None = None) -> FastAP
     # the last one added is the outermost
     app.add_middleware(BodyLimit, largest=library.settings.max_upload_bytes)
     app.add_middleware(Guard, doorman=made.doorman, options=chosen)
-    app.add_middleware(Envelope, metrics=made.metrics)
+    app.add_middleware(Envelope, metrics=made.metrics, linked=_linked(library.settings))
     add_handlers(app, made.metrics.refused)
     app.add_exception_handler(404, _nothing_here)
     for part in ROUTES:
@@ -72,9 +76,18 @@ def create_app(library: Library, options: ServerOptions | None = None) -> FastAP
     app.include_router(health.open_router)
     for hidden in (login.router, docs.router, pages.router):
         app.include_router(hidden, include_in_schema=False)
-    app.mount("/static", _Fresh(directory=STATIC), name="static")
+    app.mount("/static", Fresh(directory=STATIC), name="static")
     _describe_with_ours(app)
     return app
+
+
+def _linked(settings: Settings) -> str:
+    """Where presigned links lead; nothing where there are none."""
+    if not settings.s3_links or not settings.blobs.lower().startswith("s3://"):
+        return ""
+    bucket, _ = parse_address(settings.blobs)
+    root = urlsplit(find_place(settings, bucket).root)
+    return f"{root.scheme}://{root.netloc}"
 
 
 def _nothing_here(request: Request, error: Exception) -> Response:
@@ -119,12 +132,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     made: Parts = app.state.parts
     workers, lease = made.options.job_workers, made.options.job_lease
     runner = made.library.run_jobs(workers, lease=lease) if workers else None
-    keeper = IndexKeeper(made.library)
+    keepers = IndexKeeper(made.library), StorageKeeper(made.library)
     try:
         yield
     finally:
         made.closing.set()
-        await asyncio.get_running_loop().run_in_executor(None, keeper.close)
+        for keeper in keepers:
+            await asyncio.get_running_loop().run_in_executor(None, keeper.close)
         if runner is not None:
             await asyncio.get_running_loop().run_in_executor(None, runner.close)
         for gate in (made.searches, made.fetches, made.uploads, made.pictures, made.events, made.writes):

@@ -78,9 +78,12 @@ class Asked(BaseModel):
 
 
 class At(Asked):
-    """A span of the example: seconds of a sound or a film; a page, characters … as its unit says."""
+    """A span of the example: seconds of a sound or a film; a page, characters … as its unit says.
 
-    unit: Literal["whole", "seconds", "page", "characters", "bases", "view"] = "seconds"
+    ``pixels`` is a region as a hit has it: its corners are y * 65536 + x. ``crop`` says the same in fractions.
+    """
+
+    unit: Literal["whole", "seconds", "page", "characters", "bases", "view", "pixels"] = "seconds"
     start: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     end: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
 
@@ -243,7 +246,7 @@ class NewCollection(Asked):
     options: dict[str, JsonValue] = Field(
         default_factory=dict,
         description="How items are cut, fixed from then on, in seconds: `window` and `hop` of sound; `every` of a "
-        "film's frames, which are those of its shots without it.",
+        "film's frames, which are those of its shots without it. `regions` of pictures: `grid`, `detector:NAME`.",
         examples=[{"window": 2, "hop": 1}],
     )
 
@@ -262,7 +265,8 @@ class AddRequest(Asked):
 
     sources: Annotated[list[Text], Field(max_length=MOST_SOURCES)] = Field(
         default_factory=list,
-        description="http(s) addresses; and files, folders and globs of the server below its `--allow-root` folders.",
+        description="http(s) addresses; and files, folders and globs of the server, or `s3://` addresses, below its "
+        "`--allow-root` places.",
         examples=[["https://example.org/cat.jpg"]],
     )
     exclude: Annotated[list[Text], Field(max_length=100)] = Field(

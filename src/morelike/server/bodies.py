@@ -60,10 +60,17 @@ def parse(data: bytes | str, model: type[Model]) -> Model:
 
 
 @asynccontextmanager
-async def form_of(request: Request) -> AsyncIterator[FormData]:
-    """The multipart body; its files are gone after the block. Raises HTTPException, which says what is wrong."""
+async def form_of(request: Request, *known: str) -> AsyncIterator[FormData]:
+    """The multipart body, which has ``known`` fields only; its files are gone after the block.
+
+    Raises Invalid on another field, and HTTPException, which says what is wrong.
+    """
     try:
         async with request.form(max_files=MOST_FILES, max_fields=MOST_FIELDS, max_part_size=LARGEST_FIELD) as form:
+            if unknown := sorted(set(form) - set(known)):
+                raise Invalid(
+                    [{"loc": (name,), "msg": f"is no field; there are {', '.join(known)}"} for name in unknown]
+                )
             yield form
     except OSError as error:
         if error.errno != errno.ENOSPC:

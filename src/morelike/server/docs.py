@@ -113,7 +113,7 @@ def _files(model: type[BaseModel], form: type[BaseModel], name: str, sentence: s
                 },
             },
             "multipart/form-data": {
-                "schema": {"type": "object", "properties": properties},
+                "schema": {"type": "object", "properties": properties, "additionalProperties": False},
                 "encoding": {"query": {"contentType": "application/json"}},
             },
         },
@@ -146,6 +146,7 @@ ADD_BODY: Final = {
                     },
                     "metadata": {"type": "object", "description": "Kept with each of the files; a JSON object."},
                 },
+                "additionalProperties": False,
             },
             "encoding": {"metadata": {"contentType": "application/json"}},
         },

@@ -5,17 +5,19 @@ from __future__ import annotations
 import logging
 import re
 import secrets
+from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Final
 
 from starlette.datastructures import MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from morelike.server.errors import problem, response_of
 from morelike.server.logs import requests_log
 from morelike.server.metrics import Metrics
 
-__all__ = ["SECURITY_HEADERS", "Envelope"]
+__all__ = ["HEAD", "SECURITY_HEADERS", "Envelope"]
 
 log = logging.getLogger("morelike.server")
 
@@ -31,16 +33,37 @@ SECURITY_HEADERS: Final = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=(self)",
 }
+HEAD: Final = "morelike.head"
+"""In a request's scope: it was a HEAD."""
 _SANE_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _CLOSED: Final = 499  # the client had gone before there was an answer; nginx calls it so
 
 
 class Envelope:
-    """ASGI middleware, the outermost of ours. Headers that a route has set itself are left alone."""
+    """ASGI middleware, the outermost of ours. Headers that a route has set itself are left alone.
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
+    ``linked``: another address that originals come from, which pages may show and play. ``headers`` go over ours.
+    ``fault`` makes the answer to what nobody expected of its sentence and the request's id.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        metrics: Metrics,
+        linked: str = "",
+        headers: Mapping[str, str] | None = None,
+        fault: Callable[[str, str], Response] | None = None,
+    ) -> None:
         self._app = app
         self._metrics = metrics
+        self._headers = {**SECURITY_HEADERS, **(headers or {})}
+        self._fault = fault or _problem
+        if linked:
+            policy = self._headers["content-security-policy"]
+            for one in ("img-src 'self'", "media-src 'self'"):
+                policy = policy.replace(one, f"{one} {linked}")
+            self._headers["content-security-policy"] = policy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -52,14 +75,14 @@ class Envelope:
         status = 0
         method = scope["method"]
         if method == "HEAD":  # answered as a GET; whoever sends it leaves the body out
-            scope = {**scope, "method": "GET"}
+            scope = {**scope, "method": "GET", HEAD: True}
 
         async def sealed(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
-                for name, value in SECURITY_HEADERS.items():
+                for name, value in self._headers.items():
                     headers.setdefault(name, value)
                 headers["x-request-id"] = request_id
             await send(message)
@@ -70,13 +93,7 @@ class Envelope:
             log.exception("request %s failed", request_id)
             if status:
                 raise  # half an answer has gone out: the connection is closed
-            document = problem(
-                500,
-                f"unexpected {type(error).__name__}",
-                kind="fault",
-                hint=f"this is a fault in morelike; the server's log has more under {request_id}",
-            )
-            await response_of(document, request_id=request_id)(scope, receive, sealed)
+            await self._fault(f"unexpected {type(error).__name__}", request_id)(scope, receive, sealed)
         finally:
             self._note(scope, method, status or _CLOSED, perf_counter() - began)
 
@@ -98,6 +115,11 @@ class Envelope:
             "key": key.name if key is not None else "",
         }
         requests_log.info("%s", fields["id"], extra={"fields": fields})
+
+
+def _problem(sentence: str, request_id: str) -> Response:
+    hint = f"this is a fault in morelike; the server's log has more under {request_id}"
+    return response_of(problem(500, sentence, kind="fault", hint=hint), request_id=request_id)
 
 
 _METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})

@@ -50,10 +50,11 @@ _STATUS: Final[Mapping[type[MorelikeError], int]] = {
     errors.StoreDamaged: 500,
     errors.StoreError: 500,
     errors.StoreFull: 507,
+    errors.StoreUnreachable: 503,
     errors.TooBusy: 503,
 }
 _METHODS: Final = ("DELETE", "GET", "PATCH", "POST", "PUT")
-_BUSY: Final = (errors.TooBusy, errors.StoreBusy)
+_BUSY: Final = (errors.TooBusy, errors.StoreBusy, errors.StoreUnreachable)
 
 
 class Refused(MorelikeError):

@@ -9,12 +9,13 @@ from time import monotonic
 from typing import Final, ParamSpec, TypeVar
 
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from morelike.errors import TooBusy
 from morelike.server.errors import problem, response_of
 
-__all__ = ["BodyLimit", "Gate"]
+__all__ = ["BodyLimit", "Gate", "whole"]
 
 LARGEST_JSON: Final = 1024**2
 LARGEST_LOGIN: Final = 16 * 1024
@@ -52,7 +53,7 @@ class Gate:
         self._inside += 1
         try:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._pool, lambda: work(*arguments, **named))
+            return await loop.run_in_executor(self._pool, lambda: whole(work, *arguments, **named))
         finally:
             self._inside -= 1
 
@@ -61,12 +62,26 @@ class Gate:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-class BodyLimit:
-    """ASGI middleware: refuses a body that is too large by what it announces, or as it arrives."""
+def whole(work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+    """A future cannot carry StopIteration: whoever waits for it would wait for ever."""
+    try:
+        return work(*arguments, **named)
+    except StopIteration as error:
+        raise RuntimeError("an iterator ended where it should not") from error
 
-    def __init__(self, app: ASGIApp, *, largest: int) -> None:
+
+class BodyLimit:
+    """ASGI middleware: refuses a body that is too large by what it announces, or as it arrives.
+
+    ``refuse`` makes the answer of its sentence, a hint and the request's id.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, largest: int, refuse: Callable[[str, str, str], Response] | None = None
+    ) -> None:
         self._app = app
         self._largest = largest
+        self._refuse = refuse or _too_large
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -82,10 +97,11 @@ class BodyLimit:
         if scope["path"] == "/login":
             largest, form = min(LARGEST_LOGIN, largest), False
         if announced.isdigit() and int(announced[:20]) > largest:
-            document = problem(413, f"the request has {int(announced[:20])} bytes", hint=_hint(largest, form=form))
+            sentence = f"the request has {int(announced[:20])} bytes"
             request_id = str(scope.get("morelike.request_id", ""))
-            # what is left of the body is not read: the connection cannot be used again
-            await response_of(document, request_id=request_id, headers={"Connection": "close"})(scope, receive, send)
+            answer = self._refuse(sentence, _hint(largest, form=form), request_id)
+            answer.headers["Connection"] = "close"  # what is left of the body is not read
+            await answer(scope, receive, send)
             return
         await self._app(scope, _Bounded(receive, largest, _hint(largest, form=form)), send)
 
@@ -124,6 +140,10 @@ class _Bounded:
         if self._arrived > self._largest:
             raise HTTPException(413, self._hint, headers={"Connection": "close"})
         return message
+
+
+def _too_large(sentence: str, hint: str, request_id: str) -> Response:
+    return response_of(problem(413, sentence, hint=hint), request_id=request_id)
 
 
 def _hint(largest: int, *, form: bool) -> str:

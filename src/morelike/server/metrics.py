@@ -91,6 +91,7 @@ class _Library(Collector):
         yield from (running, waiting)
         yield from self._cache()
         yield from self._encoders()
+        yield from self._storage()
         try:
             yield from self._counts()
         except MorelikeError:  # a catalog that does not answer is /readyz's to tell
@@ -106,6 +107,24 @@ class _Library(Collector):
         for state, count in self._library.jobs.counts().items():
             jobs.add_metric([state], count)
         yield from (items, rejected, jobs)
+
+    def _storage(self) -> Iterator[Metric]:
+        """As it was measured last: nothing is asked of the stores here."""
+        report = self._library.last_storage
+        if report is None:
+            return
+        taken = GaugeMetricFamily("morelike_storage_bytes", "Bytes that the library takes.", labels=["part"])
+        for part, size in report.parts.items():
+            taken.add_metric([part], size)
+        free = GaugeMetricFamily("morelike_disk_free_bytes", "Free on a disk that holds parts of it.", labels=["disk"])
+        for disk in report.disks:
+            free.add_metric([disk.path], disk.free)
+        yield from (taken, free)
+        words = "How many limits are reached: those of storage_warn_share and storage_warn_bytes."
+        yield GaugeMetricFamily("morelike_storage_warnings", words, value=len(report.warnings))
+        if report.forecast is not None and report.forecast.days_left is not None:
+            words = "Days until there is no room, as it grows now."
+            yield GaugeMetricFamily("morelike_storage_days_left", words, value=report.forecast.days_left)
 
     def _cache(self) -> Iterator[Metric]:
         counts = self._library.cache_counts()

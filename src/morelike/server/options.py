@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Final
 
 from morelike.jobs import LEASE
+from morelike.older_settings import OlderSettings
+from morelike.server.compat.older import Asked
 
-__all__ = ["ServerOptions", "is_loopback"]
+__all__ = ["EVERYWHERE", "ServerOptions", "is_loopback"]
+
+EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 # only where --compat-open says so
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +30,20 @@ class ServerOptions:
     job_workers: int = 1
     allow_roots: tuple[Path, ...] = ()
     job_lease: float = LEASE
+    compat: tuple[Asked, ...] = ()
+    compat_open: bool = False
+    """Whether older servers listen where others reach them: whoever does can add, search and drop."""
+    older: OlderSettings = field(default_factory=OlderSettings)
 
     @property
     def local(self) -> bool:
         """Whether only this machine can reach the server."""
         return is_loopback(self.host)
+
+    @property
+    def compat_host(self) -> str:
+        """Where the older servers listen: opened, on all addresses, though the library's own port may stay closed."""
+        return EVERYWHERE if self.local and self.compat_open else self.host
 
 
 def is_loopback(host: str) -> bool:

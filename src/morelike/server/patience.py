@@ -47,7 +47,13 @@ class Patient(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """What cannot be read as HTTP at all is a problem document too."""
-        body = dumps(problem(400, msg, hint="an address and headers of 64 KiB together are the most that is read"))
+        body = dumps(
+            problem(
+                400,
+                msg,
+                hint="addresses are ASCII, other characters percent-encoded; they and the headers have 64 KiB at most",
+            )
+        )
         head = f"HTTP/1.1 400 Bad Request\r\nContent-Type: {MEDIA_TYPE}\r\nContent-Length: {len(body)}\r\n"
         self.transport.write(f"{head}X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n".encode() + body)
         self.transport.close()

@@ -5,20 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from typing import BinaryIO, Final
-from urllib.parse import quote
 
 from fastapi import Request, Response
 from starlette.responses import StreamingResponse
 
 from morelike.server.errors import id_of, problem, response_of
+from morelike.stores.shown import disposition, harmless
 from morelike.types import Blob
 
-__all__ = ["disposition", "matches", "serve"]
+__all__ = ["disposition", "elsewhere", "matches", "serve"]
 
 _CHUNK: Final = 256 * 1024
 _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
-SHOWN: Final = frozenset({"application/pdf", "text/plain"})
-UNSAFE_IMAGES: Final = frozenset({"image/svg+xml"})
 SEALED: Final = "default-src 'none'; sandbox"
 PLAYED: Final = "default-src 'none'; img-src 'self'; media-src 'self'"
 """A browser's own player fetches what it was opened with once more, which a sandbox would call another site."""
@@ -32,7 +30,7 @@ def matches(request: Request, etag: str) -> bool:
 
 def serve(request: Request, blob: Blob, *, media_type: str, etag: str, size: int) -> Response:
     """The bytes of ``blob``, or the part of them that ``Range`` asks for. Raises what opening it raises."""
-    shown, kind = _harmless(media_type)
+    shown, kind = harmless(media_type)
     headers = {
         "Accept-Ranges": "bytes",
         "Cache-Control": "private, max-age=31536000, immutable",
@@ -81,16 +79,7 @@ def _parts(stream: BinaryIO, start: int, count: int) -> Iterator[bytes]:
             yield data
 
 
-def _harmless(media_type: str) -> tuple[bool, str]:
-    """(whether a browser may show it, the type to say): what could run as a page is only ever downloaded."""
-    plain = media_type.partition(";")[0].strip().lower()
-    family = plain.partition("/")[0]
-    if plain in UNSAFE_IMAGES or not (family in ("image", "audio", "video") or plain in SHOWN):
-        return False, "application/octet-stream"
-    return True, "text/plain; charset=utf-8" if plain == "text/plain" else plain
-
-
-def disposition(name: str, *, shown: bool) -> str:
-    """Content-Disposition with a plain name, and the real one beside it (RFC 6266)."""
-    plain = re.sub(r"[^A-Za-z0-9 ._()-]", "_", name) or "content"
-    return f"{'inline' if shown else 'attachment'}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+def elsewhere(link: str, seconds: int) -> Response:
+    """The bytes are to be had there for so long; whoever asks again soon may go straight there."""
+    headers = {"Location": link, "Cache-Control": f"private, max-age={seconds // 2}"}
+    return Response(status_code=307, headers=headers)

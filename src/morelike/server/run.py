@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Any, Final
 
@@ -15,7 +16,9 @@ import uvicorn
 
 from morelike.errors import UsageError
 from morelike.library import Library
-from morelike.server.app import create_app
+from morelike.server.app import STATIC, Fresh, create_app
+from morelike.server.compat.older import Asked
+from morelike.server.compat.opening import check_compat, open_compat
 from morelike.server.deps import Parts
 from morelike.server.options import ServerOptions
 from morelike.server.patience import Patient
@@ -31,7 +34,8 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 class Serving(uvicorn.Server):
     """uvicorn, which ends streams of progress when it is to stop, and leaves its caller to close the library.
 
-    A first SIGINT or SIGTERM lets running requests finish; a second one calls ``at_once``.
+    A first SIGINT or SIGTERM lets running requests finish; a second one calls ``at_once``. ``beside``: further
+    applications in the same event loop, which begin and end with it.
     """
 
     def __init__(
@@ -41,19 +45,33 @@ class Serving(uvicorn.Server):
         *,
         ready: Callable[[], None] | None = None,
         at_once: Callable[[], None] | None = None,
+        beside: Sequence[tuple[Any, socket.socket]] = (),
     ) -> None:
         super().__init__(config)
+        self._beside = [(_Beside(config_of(app)), listening) for app, listening in beside]
+        self._tasks: list[asyncio.Task[None]] = []
         self._parts = parts
         self._ready = ready
         self._at_once = at_once
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        self._tasks = [asyncio.create_task(server.serve([listening])) for server, listening in self._beside]
+        while self._tasks and not all(server.started for server, _ in self._beside):
+            await asyncio.sleep(0.01)
+            for task in self._tasks:
+                if task.done():
+                    task.result()
         if self._ready is not None:
             self._ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._parts.closing.set()
+        for listening in self.servers:
+            listening.close()
+        for server, _ in self._beside:
+            server.should_exit = True
+        await asyncio.gather(*self._tasks)  # before the gates are closed, which they share
         await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -75,31 +93,53 @@ class Serving(uvicorn.Server):
                 signal.signal(number, handler)
 
 
+class _Beside(uvicorn.Server):
+    """One that signals do not reach: the one beside it is told."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
 def serve(
     library: Library,
     options: ServerOptions,
     *,
-    ready: Callable[[str], None],
+    ready: Callable[[str, Sequence[str]], None],
     at_once: Callable[[], None] | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Serve until a signal asks to stop. ``ready`` is told the page's address once it answers.
+    """Serve until a signal asks to stop.
 
-    Raises UsageError where the port is taken, or others could reach a library without keys.
+    ``ready`` is told the page's address, and those of the older servers in the order asked for, once they answer;
+    ``say`` what else there is to know of these. Raises UsageError where a port is taken, or others could reach a
+    library without keys.
     """
+    check_compat(options)
     if not options.local and not library.keys.any():
         raise UsageError(
             f"whoever reaches {options.host} could read and change this library: it has no API key",
             hint="make one: `morelike keys add NAME --role admin`; or leave --host out",
         )
-    listening = listen(options.host, options.port)
-    try:
+    with ExitStack() as open_ports:
+        listening = open_ports.enter_context(listen(options.host, options.port))
+        others = [open_ports.enter_context(_listen_for(options.compat_host, asked)) for asked in options.compat]
         app = create_app(library, options)
-        server = Serving(
-            config_of(app), app.state.parts, ready=lambda: ready(address_of(options.host, listening)), at_once=at_once
-        )
-        server.run(sockets=[listening])
-    finally:
-        listening.close()
+        parts: Parts = app.state.parts
+        beside = zip(open_compat(library, options, parts, Fresh(directory=STATIC), say), others, strict=True)
+
+        def answers() -> None:
+            ready(address_of(options.host, listening), [address_of(options.compat_host, one) for one in others])
+
+        Serving(config_of(app), parts, ready=answers, at_once=at_once, beside=list(beside)).run(sockets=[listening])
+
+
+def _listen_for(host: str, asked: Asked) -> socket.socket:
+    try:
+        return listen(host, asked.port)
+    except UsageError as error:
+        hint = f"--compat {asked.older.name}:PORT gives it another one, and tells its clients to ask there"
+        raise UsageError(f"--compat {asked.older.name}: {error.message}", hint=hint) from error
 
 
 def config_of(app: Any) -> uvicorn.Config:

@@ -136,8 +136,42 @@ SAMPLES: Final[Mapping[str, Any]] = {
     },
     "several": {"by_item": {"collections": ["photos", "paintings"], "examples": [{"text": "a red car"}]}},
     "storage": {
+        "at": "2026-05-04T12:00:00Z",
         "total": 31250432,
         "parts": {"catalog": 1310720, "vectors": 2490368, "blobs": 27000000, "previews": 449344},
+        "needed": 27000000,
+        "collections": [
+            {
+                "name": "photos",
+                "modality": "image",
+                "items": 500,
+                "states": {"ready": 500, "duplicate": 3},
+                "segments": {"image": 503},
+                "kept": {"items": 400, "bytes": 27000000},
+                "in_place": {"items": 103, "bytes": 9100000},
+                "spaces": [
+                    {
+                        "kind": "image",
+                        "encoder": "mobilenet-v2@0a1b2c3d4e5f",
+                        "form": "dense",
+                        "active": True,
+                        "rows": 503,
+                        "bytes": 2575360,
+                    }
+                ],
+            }
+        ],
+        "disks": [
+            {
+                "path": "/data/library",
+                "total": 250000000000,
+                "free": 90000000000,
+                "share": 0.64,
+                "parts": ["catalog", "vectors", "blobs", "previews"],
+            }
+        ],
+        "forecast": {"per_day": 1500000.0, "days": 12, "days_left": None, "limit": ""},
+        "warnings": [],
     },
     "upload": {
         "collection": "photos",

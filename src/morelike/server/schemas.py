@@ -56,7 +56,9 @@ class CollectionOut(BaseModel):
     items: int = Field(description="How many items are searchable.")
     rejected: int = Field(description="How many rows its ledger has.")
     encoders: list[str]
-    options: dict[str, JsonValue] = Field(description="How its items are cut: `window`, `hop`, `every` in seconds.")
+    options: dict[str, JsonValue] = Field(
+        description="How its items are cut: `window`, `hop`, `every` in seconds; `regions`."
+    )
     created_at: str
 
 
@@ -160,6 +162,9 @@ class SpanOut(BaseModel):
     unit: str
     start: float
     end: float
+    box: list[int] | None = Field(
+        None, description="Left, top, right, bottom in pixels, where the unit is `pixels`: a region of a picture."
+    )
 
 
 class SegmentOut(BaseModel):
@@ -194,7 +199,9 @@ class HitOut(BaseModel):
         description="0 to 100: the share of the collection's random pairs that are less alike; null: not calibrated."
     )
     unit: dict[str, float] = Field(description="The score in the field's own measure.")
-    span: SpanOut = Field(description="Which part of the item it is: seconds of a sound or a film.")
+    span: SpanOut = Field(
+        description="Which part of the item it is: seconds of a sound or a film, a region of a picture."
+    )
     kind: str = Field("", description="What was compared: `image`, `audio` …")
     metadata: dict[str, Any]
     why: dict[str, Any] = Field(default_factory=dict)
@@ -276,8 +283,64 @@ class EncoderList(BaseModel):
     encoders: list[EncoderOut]
 
 
-class Storage(BaseModel):
-    """Bytes on disk."""
+class Amount(BaseModel):
+    """Items and their bytes."""
 
+    items: int
+    bytes: int
+
+
+class SpaceFigures(BaseModel):
+    """The vectors, sketches or texts of one kind and encoder."""
+
+    kind: str
+    encoder: str
+    form: str
+    active: bool = Field(description="It is searched; others are kept to go back to.")
+    rows: int
+    bytes: int = Field(description="Of the numbers alone; 0 where the form says nothing about it.")
+
+
+class CollectionFigures(BaseModel):
+    """What one collection takes."""
+
+    name: str
+    modality: str
+    items: int = Field(description="How many items are searchable.")
+    states: dict[str, int] = Field(description="Items of every state.")
+    segments: dict[str, int] = Field(description="By kind.")
+    kept: Amount = Field(description="Items whose bytes are in the blob store.")
+    in_place: Amount = Field(description="Items that refer to their bytes where they lie.")
+    spaces: list[SpaceFigures]
+
+
+class Disk(BaseModel):
+    """A disk of the server's machine that holds parts of the library."""
+
+    path: str
     total: int
-    parts: dict[str, int]
+    free: int
+    share: float = Field(description="How much of it is taken, 0 to 1.")
+    parts: list[str]
+
+
+class Forecast(BaseModel):
+    """How the library grows: the median of the slopes between any two of the last thirty days."""
+
+    per_day: float = Field(description="Bytes.")
+    days: int = Field(description="How many days were looked at.")
+    days_left: float | None = Field(description="Until the room ends; null where nothing fills up.")
+    limit: str = Field(description="What ends then.")
+
+
+class Storage(BaseModel):
+    """What the library takes."""
+
+    at: str
+    total: int
+    parts: dict[str, int] = Field(description="Bytes by part; those of `blobs` as the catalog counts them.")
+    needed: int = Field(description="Bytes of the blobs that items need, each counted once.")
+    collections: list[CollectionFigures]
+    disks: list[Disk]
+    forecast: Forecast | None = Field(description="Null until there are figures of two days.")
+    warnings: list[str]

@@ -17,8 +17,8 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from morelike.access import allows
-from morelike.errors import MorelikeError
-from morelike.server.errors import Refused, id_of, problem_of, response_of, status_of
+from morelike.errors import MorelikeError, StoreError
+from morelike.server.errors import Refused, id_of, problem, problem_of, response_of, status_of
 from morelike.server.options import ServerOptions, is_loopback
 
 if TYPE_CHECKING:
@@ -139,6 +139,8 @@ class Guard:
         request = Request(scope)
         try:
             answer = await self._admit(request)
+        except StoreError as error:
+            answer = _unasked(request, error)
         except MorelikeError as error:
             answer = _refusal(request, error)
         await (answer or self._app)(scope, receive, send)
@@ -218,6 +220,17 @@ def _refusal(request: Request, error: MorelikeError) -> Response:
     if status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="morelike"'
     return response_of(problem_of(error), request_id=id_of(request), headers=headers)
+
+
+def _unasked(request: Request, error: StoreError) -> Response | None:
+    """The catalog cannot say who asks: the process is alive all the same, and it is known what does not answer."""
+    if _path(request) == "/healthz":
+        request.state.key, request.state.role = None, ""
+        return None
+    if _path(request) != "/readyz":
+        return _refusal(request, error)
+    document = problem(503, f"catalog: {error}", kind="not-ready", hint="`morelike doctor` says what is wrong")
+    return response_of({**document, "failing": ["catalog"]}, request_id=id_of(request), headers={"Retry-After": "5"})
 
 
 def _check_site(request: Request) -> None:

@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from morelike.protocols import Cache
+from morelike.protocols import Cache, Reachable
 from morelike.settings import Settings
 
 __all__ = ["CacheCounts", "CountedCache", "MemoryCache"]
@@ -51,6 +51,11 @@ class CountedCache:
 
     def close(self) -> None:
         self._cache.close()
+
+    def ping(self) -> None:
+        """As ``Reachable``; a cache in this process always answers."""
+        if isinstance(self._cache, Reachable):
+            self._cache.ping()
 
     def counts(self) -> CacheCounts:
         with self._lock:

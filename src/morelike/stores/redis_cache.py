@@ -16,7 +16,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from morelike.errors import SettingsError
+from morelike.errors import SettingsError, StoreUnreachable
 from morelike.settings import Settings
 
 __all__ = ["RedisCache"]
@@ -77,6 +77,21 @@ class RedisCache:
             self._client.connection_pool.disconnect()
         except Exception as error:  # whatever it is, nothing depends on it
             _log.debug("closing the cache: %s", type(error).__name__)
+
+    def ping(self) -> None:
+        """Raises StoreUnreachable, without the address: it may hold a password."""
+        try:
+            self._client.ping()
+        except Exception as error:
+            self._fall(error)
+            raise StoreUnreachable(
+                f"the cache at {self._place} does not answer ({type(error).__name__})",
+                hint="searches go on without it; is the server up?",
+            ) from None
+        with self._lock:
+            down = self._down
+        if down:
+            self._rise()
 
     def _name(self, key: str) -> bytes:
         return self._prefix + key.encode("utf-8", "surrogatepass")

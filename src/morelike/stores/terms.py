@@ -81,6 +81,16 @@ class SqliteTermStore:
         ids = np.array([segment for segment, _ in found], dtype=np.int64)
         return ids, np.array([-rank for _, rank in found], dtype=np.float32)
 
+    def fetch(self, space: Space, ids: Ids) -> list[str | None]:
+        """The folded words, spaces between them; in the order asked for."""
+        wanted = np.asarray(ids).tolist()
+        found: dict[int, str] = {}
+        with self._table(space.id) as connection:
+            if connection is not None:
+                query = _on(space.id, "SELECT rowid, text FROM {terms} WHERE rowid IN (SELECT value FROM json_each(?))")
+                found.update(connection.execute(query, (json.dumps(wanted),)))
+        return [found.get(segment) for segment in wanted]
+
     def ids(self, space: Space) -> Iterator[Ids]:
         """Ascending, in blocks."""
         last = -1

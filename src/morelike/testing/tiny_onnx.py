@@ -1,4 +1,4 @@
-"""Tiny ONNX files for tests, written without the `onnx` package: towers for images, sounds and texts.
+"""Tiny ONNX files for tests, written without the `onnx` package: towers for images, sounds and texts, detectors.
 
 Field numbers are those of onnx.proto3.
 """
@@ -12,8 +12,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["image_tower", "image_weights", "mel_tower", "mel_weights", "text_tower", "waveform_tower"]
+__all__ = [
+    "HEADS",
+    "colour_detector",
+    "image_tower",
+    "image_weights",
+    "mel_tower",
+    "mel_weights",
+    "text_tower",
+    "waveform_tower",
+]
 
+HEADS = ("yolov5", "yolov8", "rows", "three")
 _FLOAT, _INT64 = 1, 7
 _TYPES = {np.dtype(np.float32): _FLOAT, np.dtype(np.int64): _INT64}
 
@@ -87,6 +97,79 @@ def text_tower(table: NDArray[np.float32], *, name: str = "ids", output: str = "
         [_value(output, _FLOAT, ["n", int(table.shape[1])])],
         [_tensor("table", table.astype(np.float32))],
     )
+
+
+def colour_detector(head: str = "yolov8", *, side: int = 64) -> bytes:
+    """A detector of (1, 3, side, side): one box round all that is red (class 0), one round all that is blue (1).
+
+    ``head`` is how it says so: one of ``HEADS``. The raw ones say everything twice, a pixel apart and less sure the
+    second time, among rows that say nothing.
+    """
+    nodes = _boxes_of_colours()
+    last, outputs = _said(head)
+    ramp = np.arange(side, dtype=np.float32)
+    numbers = {"half": 0.3, "sure": 0.9, "far": 1e4, "two": 2.0, "one": 1.0, "less": 0.7}
+    tensors = [_tensor(name, np.array([value], np.float32)) for name, value in numbers.items()]
+    tensors += [_tensor(name, np.array([at], np.int64)) for at, name in enumerate("rgb")]
+    tensors += [_tensor("ramp", ramp), _tensor("after", ramp + 1), _tensor("each", np.eye(2, dtype=np.float32)[None])]
+    tensors += [_tensor("labels", np.array([[0, 1]], np.int64))]
+    tensors += [_tensor("classes", np.array([[[0], [1]]], np.float32))]
+    tensors += [_tensor(f"silent {n}", np.zeros((1, 60, n), np.float32)) for n in (6, 7)]
+    return _model([*nodes, *last], [_value("pixels", _FLOAT, [1, 3, side, side])], outputs, tensors)
+
+
+def _boxes_of_colours() -> list[bytes]:
+    """Nodes from ``pixels`` to ``corners`` (1, 2, 4) and ``score`` (1, 2, 1)."""
+    nodes = [_node("Gather", ["pixels", name], [f"{name} plane"], axis=1) for name in ("r", "g", "b")]
+    for own, others in (("r", ["g plane", "b plane"]), ("b", ["r plane", "g plane"])):
+        nodes += [_node("Max", others, [f"not {own}"]), _node("Sub", [f"{own} plane", f"not {own}"], [f"lead {own}"])]
+    nodes += [
+        _node("Concat", ["lead r", "lead b"], ["lead"], axis=1),
+        _node("Greater", ["lead", "half"], ["is"]),
+        _node("Cast", ["is"], ["mask"], to=_FLOAT),
+        _node("ReduceMax", ["mask"], ["across"], axes=[2], keepdims=0),
+        _node("ReduceMax", ["mask"], ["down"], axes=[3], keepdims=0),
+        _node("ReduceMax", ["across"], ["any"], axes=[2], keepdims=1),
+        _node("Mul", ["any", "sure"], ["score"]),
+    ]
+    for along, first, last in (("across", "left", "right"), ("down", "top", "bottom")):
+        nodes += [
+            _node("Greater", [along, "half"], [f"is {along}"]),
+            _node("Where", [f"is {along}", "ramp", "far"], [f"from {along}"]),
+            _node("Mul", [along, "after"], [f"to {along}"]),
+            _node("ReduceMin", [f"from {along}"], [first], axes=[2], keepdims=1),
+            _node("ReduceMax", [f"to {along}"], [last], axes=[2], keepdims=1),
+        ]
+    return [*nodes, _node("Concat", ["left", "top", "right", "bottom"], ["corners"], axis=2)]
+
+
+def _said(head: str) -> tuple[list[bytes], list[bytes]]:
+    """The last nodes of a detector with that head, and its outputs."""
+    if head == "three":
+        nodes = [
+            _node("Identity", ["corners"], ["boxes"]),
+            _node("ReduceMax", ["score"], ["scores"], axes=[2], keepdims=0),
+            _node("Identity", ["labels"], ["ids"]),
+        ]
+        shapes = [("boxes", _FLOAT, [1, 2, 4]), ("scores", _FLOAT, [1, 2]), ("ids", _INT64, [1, 2])]
+        return nodes, [_value(name, kind, shape) for name, kind, shape in shapes]
+    if head == "rows":
+        return [_node("Concat", ["corners", "score", "classes"], ["head"], axis=2)], [_value("head", _FLOAT, [1, 2, 6])]
+    nodes = []
+    for low, high, centre, extent in (("left", "right", "x", "w"), ("top", "bottom", "y", "h")):
+        nodes += [_node("Add", [low, high], [f"{centre} twice"]), _node("Div", [f"{centre} twice", "two"], [centre])]
+        nodes += [_node("Sub", [high, low], [extent]), _node("Add", [centre, "one"], [f"{centre} beside"])]
+    nodes.append(_node("Mul", ["score", "less"], ["less sure"]))
+    columns = 6 if head == "yolov8" else 7
+    for beside, score in (("", "score"), (" beside", "less sure")):
+        chances = f"chances{beside}"
+        nodes.append(_node("Mul", [score, "each"], [chances]))
+        said = [score, "each"] if head == "yolov5" else [chances]
+        nodes.append(_node("Concat", [f"x{beside}", f"y{beside}", "w", "h", *said], [f"rows{beside}"], axis=2))
+    nodes.append(_node("Concat", ["rows", f"silent {columns}", "rows beside"], ["lying"], axis=1))
+    if head == "yolov5":
+        return [*nodes, _node("Identity", ["lying"], ["head"])], [_value("head", _FLOAT, [1, 64, 7])]
+    return [*nodes, _node("Transpose", ["lying"], ["head"], perm=[0, 2, 1])], [_value("head", _FLOAT, [1, 6, 64])]
 
 
 def _model(nodes: list[bytes], inputs: list[bytes], outputs: list[bytes], tensors: list[bytes]) -> bytes:

@@ -104,6 +104,7 @@ def _page(
     report: Mapping[str, Any] | None = None,
     error: MorelikeError | None = None,
 ) -> Response:
+    settings = library_of(request).settings
     return render(
         request,
         "add.html",
@@ -111,7 +112,7 @@ def _page(
         collection=opened,
         count=opened.count(),
         rejected=opened.rejected_count(),
-        roots=[str(folder) for folder in library_of(request).settings.allow_roots or ()],
+        roots=[*map(str, settings.allow_roots or ()), *settings.s3_roots],
         job=job,
         report=report,
         error=error,

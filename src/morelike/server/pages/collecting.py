@@ -149,9 +149,9 @@ def _pictures(library: Library, summary: CollectionSummary) -> list[Item]:
 
 
 def _modalities(library: Library) -> dict[str, tuple[Kind, ...]]:
-    """Each that can be used here, with its kinds; pictures first."""
+    """Each that can be used here, with its kinds; pictures first. Ready-made vectors come by ``import`` alone."""
     found: dict[str, tuple[Kind, ...]] = {}
-    for name in sorted(MODALITIES, key=lambda name: (name != "image", name)):
+    for name in sorted(MODALITIES.keys() - {"vectors"}, key=lambda name: (name != "image", name)):
         with suppress(MissingExtra):
             found[name] = MODALITIES.load(name)(library.settings).kinds
     return found

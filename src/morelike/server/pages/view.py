@@ -206,7 +206,7 @@ def when(stamp: str) -> str:
 def percentile(value: float) -> str:
     """How much is further away; never a full 100, which a sample cannot know."""
     if value > 99.9:
-        return "over 99.9 %"
+        return "all but 0.1 %"
     return f"{value:.1f} %" if value >= 99 else f"{value:.0f} %"
 
 

@@ -31,15 +31,20 @@ async def healthz() -> Response:
     "/readyz",
     summary="Ready",
     responses={
-        **json_response("The catalog and the vectors answer.", example({"status": "ready"})),
+        **json_response("The catalog, the vectors and the blobs answer.", example({"status": "ready"})),
         **problems(401, 403, 503),
     },
 )
 def readyz(request: Request) -> Response:
-    """The catalog and the vectors answer; 503 names those that do not."""
-    failing = parts_of(request).library.failing()
+    """The catalog, the vectors and the blobs answer within seconds; 503 names those that do not.
+
+    `degraded` names what the library does without meanwhile: a cache that does not answer.
+    """
+    library = parts_of(request).library
+    failing = library.failing()
     if not failing:
-        return Json({"status": "ready"})
+        degraded = sorted(library.degraded())
+        return Json({"status": "ready", **({"degraded": degraded} if degraded else {})})
     sentence = "; ".join(f"{part}: {reason}" for part, reason in failing.items())
     document = problem(503, sentence, kind="not-ready", hint="`morelike doctor` says what is wrong")
     return response_of(

@@ -13,8 +13,9 @@ from morelike.server.asked import AddRequest, PatchItem
 from morelike.server.bodies import form_of, json_of, kind_of_body, object_of
 from morelike.server.deps import CollectionName, ItemId, Limit, Offset, api_router, needs, parts_of
 from morelike.server.docs import ADD_BODY, binary_response, documented, json_response, problems
+from morelike.server.envelope import HEAD
 from morelike.server.errors import Invalid
-from morelike.server.ranges import serve
+from morelike.server.ranges import elsewhere, matches, serve
 from morelike.server.routes.jobs import accepted
 from morelike.server.schemas import ItemList, ItemOut, JobOut, Removed, UploadReport
 from morelike.shapes import item_shape
@@ -24,6 +25,7 @@ __all__ = ["router"]
 router = api_router("items")
 MOST_TAGS = 100
 LONGEST_TAG = 200
+LINK_SECONDS = 600
 State = Literal["pending", "ready", "rejected", "deleting", "duplicate", "any"]
 
 
@@ -55,7 +57,7 @@ async def add_items(request: Request, collection: CollectionName) -> Response:
             return accepted(parts.library.jobs.add("add", collection, arguments))
 
         return await parts.fetches.run(enqueue)
-    async with form_of(request) as form:
+    async with form_of(request, "files", "file", "tags", "metadata") as form:
         files = [one for one in form.getlist("files") + form.getlist("file") if isinstance(one, UploadFile)]
         tags = _tags([one for one in form.getlist("tags") if isinstance(one, str)])
         metadata = object_of(_text(form.get("metadata")), "metadata")
@@ -154,7 +156,8 @@ async def remove_item(request: Request, collection: CollectionName, item: ItemId
         **binary_response(200, "All bytes."),
         **binary_response(206, "The bytes that `Range` asked for."),
         304: {"description": "The client has them: `If-None-Match`."},
-        **problems(404, 410, 416),
+        307: {"description": "They are at a presigned link, for minutes: only where `s3_links` is set."},
+        **problems(404, 410, 416, 503),
     },
 )
 def content(request: Request, collection: CollectionName, item: ItemId) -> Response:
@@ -162,4 +165,8 @@ def content(request: Request, collection: CollectionName, item: ItemId) -> Respo
     opened = parts_of(request).library.collection(collection)
     found = opened.item(item)
     etag = f'"{found.digest.blake3}"'
+    if not request.scope.get(HEAD) and not matches(request, etag):
+        link = opened.link(found.id, seconds=LINK_SECONDS)
+        if link is not None:
+            return elsewhere(link, LINK_SECONDS)
     return serve(request, opened.blob(found.id), media_type=found.media_type, etag=etag, size=found.digest.size)

@@ -17,6 +17,7 @@ from morelike.server.errors import Invalid
 from morelike.server.previews import side_for
 from morelike.server.ranges import SEALED, matches
 from morelike.server.schemas import PeakList, SegmentList
+from morelike.shapes import span_shape
 from morelike.types import WHOLE, Item, Preview, Segment, Span
 
 __all__ = ["router"]
@@ -44,7 +45,7 @@ def segments(  # noqa: PLR0917 - FastAPI names them
     offset: Offset = 0,
     limit: Limit = 100,
 ) -> Response:
-    """The parts that searches answer with: shots of a film, windows of a recording; one whole of a picture."""
+    """The parts that searches answer with: shots of a film, windows of a recording, regions of a picture."""
     found = parts_of(request).library.collection(collection).segments(item)
     wanted = [segment for segment in found if kind in ("", segment.kind)]
     page = wanted[offset : offset + limit]
@@ -130,8 +131,7 @@ async def _kept(  # noqa: PLR0917 - what both routes have
 
 
 def _segment_shape(segment: Segment) -> dict[str, Any]:
-    span = segment.span
-    return {"kind": segment.kind, "span": {"unit": span.unit, "start": span.start, "end": span.end}}
+    return {"kind": segment.kind, "span": span_shape(segment.span)}
 
 
 def peaks_shape(heights: tuple[float, ...], span: Span, duration: Any) -> bytes:

@@ -9,7 +9,7 @@ from morelike.server.answers import Json
 from morelike.server.deps import api_router, parts_of
 from morelike.server.docs import documented, json_response, problems
 from morelike.server.schemas import EncoderList, Storage
-from morelike.shapes import card_shape
+from morelike.shapes import card_shape, storage_shape
 
 __all__ = ["router"]
 
@@ -33,11 +33,9 @@ def list_encoders(request: Request) -> Response:
 
 @router.get(
     "/storage",
-    summary="Bytes on disk",
-    responses={**json_response("By part.", documented("storage"), Storage), **problems()},
+    summary="What the library takes",
+    responses={**json_response("By part, collection and disk.", documented("storage"), Storage), **problems()},
 )
 def storage(request: Request) -> Response:
-    """What the library takes on disk, by part."""
-    parts = parts_of(request)
-    used = {**parts.library.storage(), "previews": parts.previews.bytes_used()}
-    return Json({"total": sum(used.values()), "parts": used})
+    """What the library takes by part, collection and disk, how it grows, and what there is to warn of."""
+    return Json(storage_shape(parts_of(request).library.storage()))

@@ -44,7 +44,7 @@ async def search(request: Request, collection: CollectionName) -> Response:
     parts = parts_of(request)
     if kind_of_body(request) == "json":
         return await _answered(parts, collection, (await json_of(request, SearchRequest)).root, [])
-    async with form_of(request) as form:
+    async with form_of(request, "example", "query") as form:
         files = [blob_of(one, "upload:query") for one in form.getlist("example") if isinstance(one, UploadFile)]
         return await _answered(parts, collection, parse(field_of(form, "query") or "{}", SearchForm).root, files)
 
@@ -65,7 +65,7 @@ async def search_several(request: Request) -> Response:
     parts = parts_of(request)
     if kind_of_body(request) == "json":
         return await _several(parts, await json_of(request, SeveralRequest), [])
-    async with form_of(request) as form:
+    async with form_of(request, "example", "query") as form:
         files = [blob_of(one, "upload:query") for one in form.getlist("example") if isinstance(one, UploadFile)]
         return await _several(parts, parse(field_of(form, "query") or "{}", SeveralForm), files)
 

@@ -152,6 +152,24 @@ class TermStoreKit:
         assert self._found(filled, "fox") == [20]
         assert filled.count(terms_space()) == len(TEXTS) - 1
 
+    def test_what_is_fetched_is_found_alike(self, filled: TermStore) -> None:
+        """In the order asked for, None where there is none; upserted elsewhere, it is found and ranked the same."""
+        wanted = [40, 20, 999, 30, 10, 50, 60, 70]
+        texts = filled.fetch(terms_space(), np.array(wanted))
+        there = {identifier: text for identifier, text in zip(wanted, texts, strict=True) if text is not None}
+        other = terms_space(2)
+        filled.upsert(other, np.array(list(there)), list(there.values()))
+
+        assert texts[2] is None
+        assert len(there) == len(TEXTS)
+        for query in ("fox", "lazy cafe", "東京", "학교", "हिन्दी"):
+            ids, scores = filled.search(terms_space(), query, 10)
+            same_ids, same_scores = filled.search(other, query, 10)
+            assert len(ids)
+            assert (same_ids.tolist(), same_scores.tolist()) == (ids.tolist(), scores.tolist())
+        assert filled.fetch(other, np.array(wanted)) == texts
+        assert filled.fetch(terms_space(77), np.array([1])) == [None]
+
     def test_ids_ascend(self, filled: TermStore) -> None:
         """``ids`` names every id, of empty texts too."""
         assert np.concatenate(list(filled.ids(terms_space()))).tolist() == sorted(TEXTS)
