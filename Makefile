@@ -22,7 +22,10 @@ setup: ## Make .venv with all that the tests need
 test: setup ## Run all tests; PYTEST="-k words" passes options on
 	@scripts/chromium >/dev/null
 	@scripts/redis >/dev/null
-	@$(BIN)/pytest -n $(or $(WORKERS),logical) $(PYTEST)
+	@scripts/databases >/dev/null
+	@scripts/radosgw >/dev/null
+	@scripts/milvus >/dev/null
+	@$(BIN)/pytest -n $(or $(WORKERS),logical) --dist loadgroup --no-loadscope-reorder $(PYTEST)
 
 check: setup ## Style, types, floors
 	@$(BIN)/ruff check

@@ -31,7 +31,7 @@ SPACE = dense_space(dim=DIM)
 _CHUNK = 50_000
 _OTHERS, _ASKED = 1_000, 9_999
 """Numbers of parts that are not stored at first: what rows are overwritten with, and the queries."""
-_FILTERS = {
+FILTERS = {
     "none": None,
     "1 % at random": ("random", 0.01),
     "10 % at random": ("random", 0.1),
@@ -63,7 +63,7 @@ def chunks(rows: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32], 
     return (chunk(rows, number) for number in range(-(-rows // _CHUNK)))
 
 
-def _queries(rows: int) -> NDArray[np.float32]:
+def queries_of(rows: int) -> NDArray[np.float32]:
     return chunk(rows, _ASKED)[1]
 
 
@@ -83,7 +83,7 @@ def _after(rows: int, number: int) -> tuple[NDArray[np.int64], NDArray[np.float3
 
 
 def _left(name: str, number: int, cluster: NDArray[np.int64], rows: int) -> NDArray[np.bool_]:
-    chosen = _FILTERS[name]
+    chosen = FILTERS[name]
     if chosen is None:
         return np.ones(len(cluster), dtype=np.bool_)
     kind, share = chosen
@@ -94,14 +94,14 @@ def _left(name: str, number: int, cluster: NDArray[np.int64], rows: int) -> NDAr
 
 def prepare(rows: int, changed: bool, path: Path) -> None:
     """What is right: the ids that each filter leaves, and the ten nearest of them for each query."""
-    queries = _queries(rows)
+    queries = queries_of(rows)
     queries /= np.linalg.norm(queries, axis=1, keepdims=True)
-    best = {name: (np.empty((QUERIES, 0), np.float32), np.empty((QUERIES, 0), np.int64)) for name in _FILTERS}
-    left: dict[str, list[NDArray[np.int64]]] = {name: [] for name in _FILTERS}
+    best = {name: (np.empty((QUERIES, 0), np.float32), np.empty((QUERIES, 0), np.int64)) for name in FILTERS}
+    left: dict[str, list[NDArray[np.int64]]] = {name: [] for name in FILTERS}
     for number in range(-(-rows // _CHUNK)):
         ids, vectors, cluster = (_after if changed else chunk)(rows, number)
         scores = queries @ (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).T
-        for name in _FILTERS:
+        for name in FILTERS:
             inside = np.flatnonzero(_left(name, number, cluster, rows))
             left[name].append(ids[inside])
             mine = scores[:, inside]
@@ -110,8 +110,8 @@ def prepare(rows: int, changed: bool, path: Path) -> None:
             all_ids = np.concatenate([best[name][1], ids[inside][top]], axis=1)
             order = np.argsort(-all_scores, axis=1)[:, :K]
             best[name] = np.take_along_axis(all_scores, order, 1), np.take_along_axis(all_ids, order, 1)
-    arrays = {f"left {name}": np.sort(np.concatenate(left[name])) for name in _FILTERS}
-    np.savez(path, **arrays, **{f"right {name}": best[name][1] for name in _FILTERS})
+    arrays = {f"left {name}": np.sort(np.concatenate(left[name])) for name in FILTERS}
+    np.savez(path, **arrays, **{f"right {name}": best[name][1] for name in FILTERS})
 
 
 def fill(folder: Path, rows: int) -> dict[str, Any]:
@@ -128,7 +128,7 @@ def fill(folder: Path, rows: int) -> dict[str, Any]:
 def change(folder: Path, rows: int) -> dict[str, Any]:
     """30 % of the rows deleted or written anew, in one process that searches all the while; no build."""
     store = _opened(folder)
-    store.search(SPACE, _queries(rows)[:1], K)
+    store.search(SPACE, queries_of(rows)[:1], K)
     for number, (ids, _, _) in enumerate(chunks(rows)):
         gone, new = _changed(number, len(ids))
         _, others, _ = chunk(rows, number + _OTHERS)
@@ -150,14 +150,14 @@ def ask(folder: Path, rows: int, truth: Path) -> dict[str, Any]:
     import faiss  # its import is the process's, not the store's
 
     import_peak = _resident()
-    queries = _queries(rows)
+    queries = queries_of(rows)
     started = time.perf_counter()
     store = _opened(folder)
     store.search(SPACE, queries[:1], K)
     opened = time.perf_counter() - started
     right = np.load(truth)
     answers = {}
-    for name, chosen in _FILTERS.items():
+    for name, chosen in FILTERS.items():
         ids = right[f"left {name}"]
         ids.flags.writeable = False
         only = None if chosen is None else Within(All(()), lambda ids=ids: ids)

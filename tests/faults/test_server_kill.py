@@ -25,7 +25,7 @@ from morelike.server.run import serve
 folder, root, lease = sys.argv[1:]
 with morelike.open(folder, allow_roots=(root,), commit_items=8, commit_seconds=0.05, offline=True) as library:
     options = ServerOptions(port=0, job_lease=float(lease))
-    serve(library, options, ready=lambda address: print(address, flush=True))
+    serve(library, options, ready=lambda address, _: print(address, flush=True))
 """
 
 

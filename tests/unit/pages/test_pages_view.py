@@ -36,8 +36,8 @@ def test_a_percentile_is_never_certain() -> None:
     assert [view.percentile(value) for value in (12.3, 99.04, 99.97, 100.0)] == [
         "12 %",
         "99.0 %",
-        "over 99.9 %",
-        "over 99.9 %",
+        "all but 0.1 %",
+        "all but 0.1 %",
     ]
 
 

@@ -346,6 +346,13 @@ def test_storage_adds_up(served: Served) -> None:
     assert after["parts"]["previews"] > before["parts"]["previews"] == 0
 
 
+def test_a_misspelt_form_field_is_refused(reading: Served) -> None:
+    """A filter beside the query, where nobody reads it, is named instead of passed over."""
+    answer = reading.client.post(f"{PHOTOS}/search", files={"example": b"any"}, data={"filter": "width > 1"})
+
+    assert "filter" in json.dumps(problem_in(answer, 422))
+
+
 def test_unknown_routes_and_methods(reading: Served) -> None:
     """The router's own failures are problem documents too."""
     problem_in(reading.client.get("/nope"), 404)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 from serving_library import PHOTOS, Served, bearer, problem_in, running
 
+from morelike.errors import StoreUnreachable
 from morelike.library import Library
 from morelike.server import logs
 
@@ -42,6 +43,26 @@ def test_a_damaged_catalog_is_not_ready(served: Served, monkeypatch: pytest.Monk
     monkeypatch.setattr(served.library._stores.catalog, "collections", fail, raising=False)
 
     assert problem_in(served.client.get("/readyz"), 503)["failing"] == ["catalog"]
+
+
+@pytest.mark.parametrize("keyed", [False, True])
+def test_nobody_can_say_who_asks(library: Library, monkeypatch: pytest.MonkeyPatch, keyed: bool) -> None:
+    """A catalog that does not answer when it is asked for keys: the process is alive, ``readyz`` names the catalog, and
+    nobody else is let in.
+    """
+    headers = bearer(library.keys.make("one", "admin")) if keyed else {}
+
+    def fail(*_: object) -> bool:
+        raise StoreUnreachable("the catalog's server does not answer")
+
+    monkeypatch.setattr(library.keys, "check" if keyed else "any", fail)
+    with running(library, **headers) as served:
+        alive, ready = served.client.get("/healthz"), served.client.get("/readyz")
+        others = [served.client.get(path).status_code for path in (f"{PHOTOS}/items", "/metrics", "/")]
+
+    assert (alive.status_code, alive.json()) == (200, {"status": "ok"})
+    assert problem_in(ready, 503)["failing"] == ["catalog"]
+    assert others == [503] * 3
 
 
 def metrics_of(served: Served) -> dict[str, float]:

@@ -334,10 +334,11 @@ def test_sources_outside_the_allowed_folders(served: Served, pictures: Path, tmp
         f"{pictures}/out",
         f"{pictures}/out/00000.jpg",
         f"{pictures}/*/../../private/*",
+        "s3://bucket/key",
     ]
     for place in places:
         problem_in(add(served, place), 403)
-    for place in ("relative/path", "~", "s3://bucket/key", "\0", f"file://{pictures}", f"urls:{pictures}/x.txt"):
+    for place in ("relative/path", "~", "\0", f"file://{pictures}", f"urls:{pictures}/x.txt"):
         problem_in(add(served, place), 422)
     problem_in(add(served, str(pictures), "/etc/passwd"), 403)
 
