@@ -1,10 +1,11 @@
 """The embedded vector store and a Milvus server side by side, on the same rows, queries and filters.
 
-``python -m benchmarks.milvus ADDRESS [ROWS…] [--pid PID] [--restart COMMAND] [--filter NAME] [--line LINE] [--write]``
+``python -m benchmarks.milvus ADDRESS [ROWS…] [--pid PID] [--restart COMMAND] [--filter NAME] [--line LINE] [--group N] [--write]``
 
 ``ADDRESS`` is a server that holds nothing else, ``PID`` its process on this machine, of which the memory is read.
 ``COMMAND`` restarts it and prints its new process; then its memory is that of a server which has just loaded the space.
-``NAME`` is a filter, ``LINE`` one of ``faiss``, ``hnsw`` and ``ivf_sq8``; without any, all of them are measured.
+``NAME`` is a filter, ``LINE`` one of ``faiss``, ``hnsw`` and ``ivf_sq8``; without any, all of them are measured. ``N`` rows
+are written at a time.
 ``--write`` puts the figures into ``benchmarks/results.json`` and ``docs/benchmarks.md``.
 
 The space in Milvus is measured with its graph first, then it is moved to 8-bit codes, as if it had outgrown the
@@ -38,7 +39,6 @@ from morelike.settings import Settings
 from morelike.types import Within
 
 SIZES = (100_000, 1_000_000)
-GROUP = 1_000
 LINES = {"faiss": "faiss, embedded", "hnsw": "Milvus, HNSW", "ivf_sq8": "Milvus, IVF_SQ8"}
 _LONGEST = 60.0
 """Seconds for the queries of one filter, after which no more are asked."""
@@ -54,6 +54,7 @@ class Asked:
     memory_of: Callable[[], float]
     filters: Sequence[str]
     lines: Sequence[str]
+    group: int
 
 
 def measure(asked: Asked, rows: int) -> dict[str, Any]:
@@ -68,7 +69,7 @@ def measure(asked: Asked, rows: int) -> dict[str, Any]:
         result["idle_mb"] = asked.memory_of()
         if "hnsw" in asked.lines:
             graph = _opened(asked.address, library, folder)
-            figures = _filled(graph, rows)
+            figures = _filled(graph, rows, asked.group)
             figures["indexed_s"] += _indexed(asked.address, library)
             result["hnsw"] = {**figures, "resident_mb": asked.memory_of(), **_answers(asked, graph, rows, truth)}
             _say("hnsw", result)
@@ -76,7 +77,7 @@ def measure(asked: Asked, rows: int) -> dict[str, Any]:
         if "ivf_sq8" in asked.lines:
             moves = "hnsw" in asked.lines
             codes = _opened(asked.address, library, folder, vectors_memory_bytes=int(moves))
-            figures = {"moved_s": _moved(codes, rows)} if moves else _filled(codes, rows)
+            figures = {"moved_s": _moved(codes, rows)} if moves else _filled(codes, rows, asked.group)
             figures["moved_s" if moves else "indexed_s"] += _indexed(asked.address, library)
             result["ivf_sq8"] = {**figures, "resident_mb": asked.memory_of(), **_answers(asked, codes, rows, truth)}
             codes.close()
@@ -101,7 +102,7 @@ def _embedded(asked: Asked, folder: Path, rows: int, truth: Path) -> dict[str, A
     process = psutil.Process()
     before = process.memory_info().rss
     store = _opened("faiss", "", folder)
-    found = {**_filled(store, rows), **_answers(asked, store, rows, truth)}
+    found = {**_filled(store, rows, asked.group), **_answers(asked, store, rows, truth)}
     found["resident_mb"] = (process.memory_info().rss - before) / 1e6
     store.drop(SPACE.id)
     store.close()
@@ -109,12 +110,12 @@ def _embedded(asked: Asked, folder: Path, rows: int, truth: Path) -> dict[str, A
     return found
 
 
-def _filled(store: VectorStore, rows: int) -> dict[str, Any]:
+def _filled(store: VectorStore, rows: int, group: int) -> dict[str, Any]:
     writing = 0.0
     for ids, vectors, _ in chunks(rows):
         began = time.perf_counter()
-        for start in range(0, len(ids), GROUP):
-            store.upsert(SPACE, ids[start : start + GROUP], vectors[start : start + GROUP])
+        for start in range(0, len(ids), group):
+            store.upsert(SPACE, ids[start : start + group], vectors[start : start + group])
         writing += time.perf_counter() - began
     began = time.perf_counter()
     while store.due(SPACE.id) and store.build(SPACE.id):
@@ -233,10 +234,11 @@ def main() -> None:
     parser.add_argument("--restart", default="")
     parser.add_argument("--filter", action="append", choices=list(FILTERS))
     parser.add_argument("--line", action="append", choices=list(LINES))
+    parser.add_argument("--group", type=int, default=1_000)
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
     memory_of = partial(_resident, given.pid, given.restart)
-    asked = Asked(given.address, memory_of, given.filter or list(FILTERS), given.line or list(LINES))
+    asked = Asked(given.address, memory_of, given.filter or list(FILTERS), given.line or list(LINES), given.group)
     for rows in given.rows:
         measured = measure(asked, rows)
         print(json.dumps(measured, indent=2), flush=True)

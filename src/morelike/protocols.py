@@ -33,6 +33,7 @@ __all__ = [
     "Cache",
     "Catalog",
     "Encoder",
+    "HoldsRecords",
     "KeepsFields",
     "LinksBlobs",
     "ListsSizes",
@@ -40,6 +41,7 @@ __all__ = [
     "Modality",
     "OpenSource",
     "Reachable",
+    "ReadsText",
     "Rescorer",
     "SketchStore",
     "TermStore",
@@ -94,6 +96,28 @@ class LoadsRuns(Protocol):
 
         Each is what ``load`` gives for that segment alone. Raises DecodeError.
         """
+
+
+@runtime_checkable
+class HoldsRecords(Protocol):
+    """A modality whose files may hold many items: a table of molecules, a FASTA file. Each record becomes an item."""
+
+    def holds(self, head: bytes, name: str) -> bool:
+        """Whether a file with this name and these first 4 KiB (as stored, packed or not) holds records. Never raises."""
+
+    def records(self, blob: Blob) -> Iterator[Blob]:
+        """One blob a record, in order and lazily, each under ``blob.uri`` + ``#record=N``, counted from 1.
+
+        A record that cannot be had raises SourceError from its ``open``. Raises SourceError on an unusable file.
+        """
+
+
+@runtime_checkable
+class ReadsText(Protocol):
+    """A modality of which an item can be written down: a molecule as SMILES, a sequence as its letters."""
+
+    def of_text(self, text: str) -> Blob:
+        """The item that the text writes down. Raises DecodeError, which says where the text is wrong."""
 
 
 class Encoder(Protocol):
