@@ -6,8 +6,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DATA ?=
 PORT ?=
-export VENV DATA
+export VENV DATA WORKERS
 PYTEST ?=
+WORKERS ?=
 
 help: ## Say what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 8
@@ -19,13 +20,13 @@ demo: ## Build a small library, search it, serve its page on http://127.0.0.1:80
 setup: ## Make .venv with all that the tests need
 	@scripts/install dev
 
-test: setup ## Run all tests; PYTEST="-k words" passes options on
+test: setup ## Run all tests; PYTEST="-k words" passes options on, WORKERS=n says on how many cores
 	@scripts/chromium >/dev/null
 	@scripts/redis >/dev/null
 	@scripts/databases >/dev/null
 	@scripts/radosgw >/dev/null
 	@scripts/milvus >/dev/null
-	@$(BIN)/pytest -n $(or $(WORKERS),logical) --dist loadgroup --no-loadscope-reorder $(PYTEST)
+	@scripts/run-tests $(PYTEST)
 
 check: setup ## Style, types, floors
 	@$(BIN)/ruff check

@@ -103,7 +103,7 @@ class HoldsRecords(Protocol):
     """A modality whose files may hold many items: a table of molecules, a FASTA file. Each record becomes an item."""
 
     def holds(self, head: bytes, name: str) -> bool:
-        """Whether a file with this name and these first 4 KiB (as stored, packed or not) holds records. Never raises."""
+        """Whether a file with this name and these first 4 KiB, packed or not, holds records. Never raises."""
 
     def records(self, blob: Blob) -> Iterator[Blob]:
         """One blob a record, in order and lazily, each under ``blob.uri`` + ``#record=N``, counted from 1.

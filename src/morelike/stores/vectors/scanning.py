@@ -33,6 +33,12 @@ _FIRST = 6
 _GROWTH = 8
 _TASK = 16_384
 """Rows from which on a scan is shared among threads."""
+_SIFTED = 65_536
+"""Rows from which on looking at their signs first is worth it."""
+_SAMPLE = 1_024
+"""Rows, those of the fewest signs that differ, among which the page's last score is guessed."""
+_FEW = 0.4
+"""Where signs leave a larger share, they save nothing."""
 _NEARLY_ALL = 0.85
 """From this share on, scanning everything is faster than copying rows together."""
 _READ = 4_096
@@ -55,17 +61,17 @@ class _Part:
     edge: float = np.inf
     kept: int = 0
     """How many rows a scan kept the last time."""
-    graph: bool = False
-    """Whether the candidates came from the graph."""
+    likely: bool = False
+    """Whether the candidates came from the graph or by signs: as good as all that are near, but not surely all."""
 
     def too_shallow(self, edge: float) -> bool:
         """Whether a row that was not kept may belong to a page that ends at the exact score ``edge``."""
         return self.edge > -np.inf and self.edge + self.doubt() >= edge
 
     def doubt(self) -> float:
-        """How far a guess may be off. What a graph finds is not exact anyway: half of it is enough there."""
+        """How far a guess may be off. Where candidates are only likely anyway, half of it is enough."""
         doubt = self.segment.codes.doubt(self.asked)
-        return doubt / 2 if self.graph else doubt
+        return doubt / 2 if self.likely else doubt
 
     def set(self, rows: Ids, guessed: NDArray[np.float32], edge: float) -> None:
         order = np.argsort(-guessed, kind="stable")
@@ -87,13 +93,13 @@ class _Search:
         self._floor = others[np.isfinite(others)]
         self._walk_all(parts)
         guess = self._best([part.guessed for part in parts])
-        waiting = [part for part in parts if not part.graph or part.edge >= guess]
+        waiting = [part for part in parts if not part.likely or part.edge >= guess]
         while True:
             if waiting:
                 self._scan(waiting)
             self._score(parts)
             edge = self._kth(parts)
-            waiting = [part for part in parts if not part.graph and part.too_shallow(edge)]
+            waiting = [part for part in parts if not part.likely and part.too_shallow(edge)]
             if not waiting:
                 return self._answer(parts)
 
@@ -115,7 +121,7 @@ class _Search:
 
     def _walk_some(self, due: list[tuple[_Part, int]]) -> None:
         for part, width in due:
-            part.graph = self._walk(part, width)
+            part.likely = self._walk(part, width)
 
     @staticmethod
     def _width(part: _Part, wanted: float) -> int:
@@ -159,7 +165,9 @@ class _Search:
         """Candidates by their codes, more of them than the last time."""
         jobs: list[tuple[_Part, slice | Ids]] = []
         for part in parts:
-            part.graph = False
+            part.likely = not part.kept and self._sift(part)
+            if part.likely:
+                continue
             part.kept = part.kept * _GROWTH or 2 * self._k + _SPARE
             jobs += [(part, piece) for piece in self._pieces(part)]
         alone = len(jobs) == 1 or sum(len(part.pick.rows) for part in parts) < _TASK
@@ -167,9 +175,52 @@ class _Search:
         found: dict[int, list[tuple[Ids, NDArray[np.float32], float]]] = {}
         for (part, _), result in zip(jobs, run(self._scanned, jobs), strict=True):
             found.setdefault(id(part), []).append(result)
-        for part in parts:
+        for part in (part for part in parts if not part.likely):
             rows, guessed, edges = zip(*found[id(part)], strict=True)
             part.set(np.concatenate(rows), np.concatenate(guessed), max(edges))
+
+    def _sift(self, part: _Part) -> bool:
+        """Candidates by their codes among the rows whose signs do not rule them out; False where that is of no use.
+
+        Only where a graph has been found good enough, so that whoever needs every row has none.
+        """
+        pick, segment = part.pick, part.segment
+        if segment.graph is None or self._shape.metric != "cosine" or len(pick.rows) < _SIFTED:
+            return False
+        signs = segment.signs(self._pool)
+        if signs is None:
+            return False
+        edges = np.linspace(0, len(segment), self._threads + 1).astype(int).tolist()
+        pieces = [slice(a, b) for a, b in itertools.pairwise(edges)]
+        differing = np.concatenate(list(self._pool.map(lambda piece: signs.differing(part.asked, piece), pieces)))
+        differing[~pick.mask] = signs.dim + 1
+        below = np.cumsum(np.bincount(differing, minlength=signs.dim + 2))
+        sample = int(np.searchsorted(below, max(_SAMPLE, 2 * self._k)))
+        self._sifted(part, np.flatnonzero(differing <= min(sample, signs.dim)))
+        edge = self._best([part.guessed])
+        if edge == -np.inf:
+            return False
+        most = min(signs.most(edge - part.doubt() / 2), signs.dim)
+        if below[most] > _FEW * len(pick.rows):
+            return False
+        if most > sample:
+            self._sifted(part, np.flatnonzero(differing <= most))
+        return True
+
+    def _sifted(self, part: _Part, rows: Ids) -> None:
+        """The best of some rows by their codes."""
+        kept = min(_GROWTH * (2 * self._k + _SPARE), len(rows))
+
+        def scanned(share: Ids) -> Best:
+            best = Best.empty(min(kept, len(share)))
+            part.segment.codes.scan(part.asked, share, best)
+            return best
+
+        alone = len(rows) < _TASK
+        found = list(map(scanned, [rows]) if alone else self._pool.map(scanned, np.array_split(rows, self._threads)))
+        guessed = np.concatenate([best.scores for best in found]) * np.float32(part.unit)
+        there = np.concatenate([best.rows for best in found])
+        part.set(there[there >= 0], guessed[there >= 0], -np.inf)
 
     def _pieces(self, part: _Part) -> list[slice | Ids]:
         pick, total = part.pick, len(part.segment)

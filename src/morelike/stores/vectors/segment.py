@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from morelike.stores.vectors.codes import Codes
 from morelike.stores.vectors.graph import Graph
 from morelike.stores.vectors.rowfile import RowFile
+from morelike.stores.vectors.signs import Signs
 from morelike.types import Ids
 
 __all__ = ["Pick", "Segment"]
@@ -59,6 +61,7 @@ class Segment:
         self._picks: OrderedDict[int, tuple[Ids, int, Pick]] = OrderedDict()
         self._picking = threading.Lock()
         self._all: Pick | None = None
+        self._signs: Future[Signs] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -119,6 +122,13 @@ class Segment:
                 while len(self._picks) > _PICKS:
                     self._picks.popitem(last=False)
         return pick
+
+    def signs(self, pool: Executor) -> Signs | None:
+        """Its codes' signs; None while they are being made, which begins where somebody asks for them first."""
+        with self._picking:
+            if self._signs is None:
+                self._signs = pool.submit(Signs, self.codes)
+        return self._signs.result() if self._signs.done() else None
 
     def close(self) -> None:
         self.rows.close()
