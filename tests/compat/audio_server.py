@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
-import httpx
 import pytest
+from compat_http import Answer, Client
 from compat_servers import CompatServers, compat_server
 
 from morelike.library import Library
@@ -23,7 +24,7 @@ LOADED = {"status": True, "msg": "Successfully loaded data!"}
 class Audio:
     """A running server, a client of it, and the folder that requests may name."""
 
-    client: httpx.Client
+    client: Client
     library: Library
     root: Path
     base: str
@@ -43,7 +44,7 @@ class Audio:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    def insert(self, table: str, archive: bytes, name: str = "sounds.zip") -> httpx.Response:
+    def insert(self, table: str, archive: bytes, name: str = "sounds.zip") -> Answer:
         return self.client.post("/audio/insert", params={"table_name": table}, files={"file": (name, archive)})
 
     def folder(self, name: str) -> Path:
@@ -54,16 +55,17 @@ class Audio:
 
 @pytest.fixture(scope="module")
 def audio_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CompatServers]:
+    """On the older server's own port: a module that has it says ``xdist_group("port 8002")``."""
     folder = tmp_path_factory.mktemp("audio")
     (folder / "root").mkdir()
-    with compat_server(folder / "library", "audio", allow_roots=(folder / "root",)) as running:
+    with compat_server(folder / "library", "audio", allow_roots=(folder / "root",), real="audio") as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def audio(audio_servers: CompatServers) -> Iterator[Audio]:
-    with audio_servers.client("audio") as client:
-        yield Audio(client, audio_servers.library, audio_servers.library.folder.parent / "root", audio_servers["audio"])
+def audio(audio_servers: CompatServers) -> Audio:
+    root = audio_servers.library.folder.parent / "root"
+    return Audio(audio_servers.client("audio"), audio_servers.library, root, audio_servers["audio"])
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +78,8 @@ def three_sounds(audio: Audio) -> list[Path]:
 
 def path_of(row: Sequence[Any]) -> str:
     """The stored path at the end of a row's address."""
-    return httpx.URL(row[0]).params["audio_path"]
+    (path,) = parse_qs(urlsplit(row[0]).query)["audio_path"]
+    return path
 
 
 def zipped(**members: bytes) -> bytes:

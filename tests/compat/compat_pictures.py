@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-import httpx
+from compat_http import Answer, Client
 from compat_servers import compat_server
 
 from morelike.library import Library
@@ -30,7 +30,7 @@ PLAIN = "%!$&'()*+,-./:;=?@[\\]^_`{|}~"
 class Pictures:
     """A running server, a client of it, and the folder that requests may name."""
 
-    client: httpx.Client
+    client: Client
     library: Library
     root: Path
     base: str
@@ -50,7 +50,7 @@ class Pictures:
         rows: list[list[Any]] = answer.json()
         return rows
 
-    def upload(self, table: str, picture: bytes, name: str = "new.jpg") -> httpx.Response:
+    def upload(self, table: str, picture: bytes, name: str = "new.jpg") -> Answer:
         return self.client.post("/img/upload", params={"table_name": table}, files={"image": (name, picture)})
 
     def count(self, table: str) -> Any:
@@ -97,11 +97,11 @@ class Held(ToyEncoder):
 
 @contextmanager
 def picture_server(folder: Path, **options: Any) -> Iterator[Pictures]:
-    """A library in the folder, behind the older picture server; requests may name the folder ``root`` beside it."""
+    """A library in the folder, behind the older picture server; requests may name the folder ``root`` beside it.
+
+    ``options``: as ``compat_server`` takes them.
+    """
     (folder / "root").mkdir(exist_ok=True)
     chosen = {"offline": False, **options}
-    with (
-        compat_server(folder / "library", "image", allow_roots=(folder / "root",), **chosen) as servers,
-        servers.client("image") as client,
-    ):
-        yield Pictures(client, servers.library, folder / "root", servers["image"])
+    with compat_server(folder / "library", "image", allow_roots=(folder / "root",), **chosen) as servers:
+        yield Pictures(servers.client("image"), servers.library, folder / "root", servers["image"])

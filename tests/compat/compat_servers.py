@@ -1,15 +1,17 @@
-"""What ``serve --compat`` runs, in a thread of the test: older servers over a library, each on a free port."""
+"""What ``serve --compat`` runs, in a thread of the test: older servers over a library, on free ports or their own."""
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
+from compat_http import Client
+from compat_ports import listen_on_real
 
 import morelike
 from morelike.library import Library
@@ -23,10 +25,10 @@ from morelike.server.options import ServerOptions
 from morelike.server.run import Serving, address_of, config_of, listen
 from morelike.settings import Settings
 
-__all__ = ["CompatServers", "compat_server", "refused"]
+__all__ = ["CompatServers", "compat_server"]
 
 _HOST = "127.0.0.1"
-_PATIENCE = 30.0
+_PATIENCE = 60.0
 
 
 @dataclass(frozen=True)
@@ -51,11 +53,9 @@ class CompatServers(Mapping[str, str]):
     def __len__(self) -> int:
         return len(self.addresses)
 
-    @contextmanager
-    def client(self, name: str) -> Iterator[httpx.Client]:
-        """A client of one of them, which follows no redirects."""
-        with httpx.Client(base_url=self.addresses[name], timeout=_PATIENCE) as client:
-            yield client
+    def client(self, name: str) -> Client:
+        """A client of one of them."""
+        return Client(self.addresses[name])
 
 
 @contextmanager
@@ -64,11 +64,13 @@ def compat_server(
     *names: str,
     allow_roots: Sequence[Path] = (),
     older: OlderSettings | None = None,
+    real: str = "",
     **options: Any,
 ) -> Iterator[CompatServers]:
     """Serve a library, and the older servers of these names beside it, until the block ends.
 
     ``allow_roots``: folders that requests may name. ``older``: as ``older_settings`` reads it from variables.
+    ``real``: the one of them that gets the port that it always had; the others get free ones.
     ``options``: settings of the library by name. Unless these say otherwise there are no weights and no network, so
     that new tables are made with ``classic`` and ``classic-audio``.
     """
@@ -91,7 +93,7 @@ def compat_server(
     with ExitStack() as stack:
         library = stack.enter_context(morelike.open(settings))
         main = stack.enter_context(listen(_HOST, 0))
-        others = [stack.enter_context(listen(_HOST, 0)) for _ in names]
+        others = [stack.enter_context(_port(name, real)) for name in names]
         app = create_app(library, chosen)
         parts: Parts = app.state.parts
         said: list[str] = []
@@ -108,6 +110,10 @@ def compat_server(
         )
 
 
+def _port(name: str, real: str) -> AbstractContextManager[socket.socket]:
+    return listen_on_real(_HOST, name) if name == real else listen(_HOST, 0)
+
+
 @contextmanager
 def _running(serving: Serving, sockets: list[Any], ready: threading.Event) -> Iterator[None]:
     thread = threading.Thread(target=serving.run, kwargs={"sockets": sockets}, name="compat servers")
@@ -119,14 +125,3 @@ def _running(serving: Serving, sockets: list[Any], ready: threading.Event) -> It
         serving.should_exit = True
         thread.join(_PATIENCE)
         assert not thread.is_alive(), "the servers did not end"
-
-
-def refused(answer: httpx.Response, *statuses: int) -> str:
-    """The sentence of an answer that says no as most of the older servers now do: ``{"status": false, "msg": …}``."""
-    assert answer.status_code in statuses, f"{answer.status_code}: {answer.text}"
-    body = answer.json()
-    assert set(body) == {"status", "msg"}, body
-    assert body["status"] is False
-    assert isinstance(body["msg"], str)
-    assert body["msg"]
-    return str(body["msg"])

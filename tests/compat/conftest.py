@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from audio_server import audio, audio_servers, three_sounds  # noqa: F401
 from compat_pictures import Pictures
+from engine_server import client, engine  # noqa: F401
 
 from morelike.testing.images import write_images
 

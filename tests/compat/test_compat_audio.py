@@ -5,14 +5,15 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-import httpx
 import numpy as np
 import pytest
 from audio_server import LOADED, Audio, path_of, zipped
-from compat_servers import refused
+from compat_http import get, refused
 from PIL import Image
 
 from morelike.testing.sounds import as_wav, synthetic_sound, write_sounds
+
+pytestmark = pytest.mark.xdist_group("port 8002")
 
 INSERTED = [{"status": True, "msg": "insert successfully!"}, 200]
 
@@ -31,7 +32,7 @@ def test_the_web_client_of_2022_goes_through_its_day(audio: Audio) -> None:
     )
     ((address, (name, distance)), *_) = found.json()
     assert (name, distance) == ("00000.wav", pytest.approx(0, abs=1e-5))
-    played = httpx.get(address)
+    played = get(address)
     assert played.content == path.read_bytes()
     assert played.headers["content-type"].startswith("audio/")
     dropped = audio.client.post("/audio/drop", json={"table_name": "audio_table"})
@@ -117,7 +118,7 @@ def test_a_zip_of_sounds_is_taken_in(audio: Audio) -> None:
     assert audio.count("zipped") == 2
     rows = audio.search("zipped", good)
     assert [row[1][0] for row in rows] == ["evil.wav", "b.WAV"]
-    assert [httpx.get(address).content for address, _ in rows] == [good, other]
+    assert [get(address).content for address, _ in rows] == [good, other]
     assert [row.reason.partition(" ")[0] for row in audio.library.collection("zipped").rejected()] == ["bad.wav"]
     above = [path for path in audio.root.parent.parent.rglob("*") if "evil" in path.name]
     assert above == []

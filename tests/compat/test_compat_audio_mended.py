@@ -10,14 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 from audio_server import Audio, path_of, zipped
-from compat_servers import refused
+from compat_http import get, refused
 
 from morelike.testing.sounds import as_wav, encoded, synthetic_sound, write_sounds
 from morelike.testing.toys import ToySounds
+
+pytestmark = pytest.mark.xdist_group("port 8002")
 
 DEADLINE = 20.0
 
@@ -132,8 +133,8 @@ def test_an_address_loads_as_it_is_whatever_the_file_is_called(audio: Audio) -> 
     encoded_folder = str(folder).replace("%", "%25").replace("odd & #1+2", "odd%20%26%20%231%2B2").replace("?", "%3F")
     assert address == f"{audio.base}/data?audio_path={encoded_folder}/ünï%20cödé%20音.wav"
     assert name == path.name
-    assert httpx.get(address).content == path.read_bytes()
-    assert httpx.get(address.replace("audio_path=", "audio_file_path=")).content == path.read_bytes()
+    assert get(address).content == path.read_bytes()
+    assert get(address.replace("audio_path=", "audio_file_path=")).content == path.read_bytes()
 
 
 def test_a_player_may_ask_for_a_part(audio: Audio, three_sounds: list[Path]) -> None:
@@ -208,7 +209,7 @@ def test_what_is_wrong_is_said_with_a_status_that_says_so_too(audio: Audio, thre
     refused(post("/audio/search", params={"table_name": "three"}, files=bad), 422)
     refused(post("/audio/search/local", params={"table_name": "three"}), 400)
     assert "folder" in refused(post("/audio/load", json={"Table": "three"}), 400)
-    said = refused(post("/audio/load", content=b"{not json", headers={"content-type": "application/json"}), 422)
+    said = refused(post("/audio/load", data=b"{not json", headers={"content-type": "application/json"}), 422)
     assert said == "the body is no JSON: see its character 1"
     refused(post("/audio/load", json={"File": 7}), 422)
     refused(post("/audio/load", json={"File": str(audio.root / "is-not-there")}), 422)

@@ -39,7 +39,7 @@ def test_it_runs_on_the_older_servers_database_and_bucket(
 ) -> None:
     """Rows go into that database, pictures into that bucket, below a prefix of their own; and both come back."""
     bucket, mysql = gateway.bucket(), urlsplit(mysql_server.create())
-    assert gateway.ask("PUT", bucket, "meta/image/old.jpg", b"of the older server").is_success
+    assert gateway.ask("PUT", bucket, "meta/image/old.jpg", b"of the older server").ok
     written = {"mysql": mysql, "password": mysql.password or "", "database": mysql.path[1:]}
     minio = {"user": gateway.root, "minio": urlsplit(gateway.endpoint), "bucket": bucket}
     (tmp_path / "config.yaml").write_text(CONFIG.format(**written, **minio))
@@ -49,10 +49,8 @@ def test_it_runs_on_the_older_servers_database_and_bucket(
     Image.fromarray(synthetic_image(1, 64)).save(stream, "PNG")
     file = {"file": ("猫.png", stream.getvalue())}
 
-    with (
-        compat_server(tmp_path / "one", "image-engine", older=older) as servers,
-        servers.client("image-engine") as client,
-    ):
+    with compat_server(tmp_path / "one", "image-engine", older=older) as servers:
+        client = servers.client("image-engine")
         assert client.post("/meta/image/file", files=file, data={"meta_uuid": "one"}).status_code == 200
         assert client.post("/meta/image/file", files=file, data={"meta_uuid": "two"}).status_code == 200
         (first, second) = client.get("/meta/image").json()["data"]
@@ -66,10 +64,8 @@ def test_it_runs_on_the_older_servers_database_and_bucket(
         assert client.delete("/meta/image/two").status_code == 200
         assert client.get(first["file_relative_url"]).content == stream.getvalue()
 
-    with (
-        compat_server(tmp_path / "one", "image-engine", older=older) as servers,
-        servers.client("image-engine") as client,
-    ):
+    with compat_server(tmp_path / "one", "image-engine", older=older) as servers:
+        client = servers.client("image-engine")
         (row,) = client.get("/meta/image").json()["data"]
         assert (row["meta_uuid"], row["file_name"], row["id"]) == ("one", "猫.png", first["id"])
         assert client.delete("/meta/image/images").status_code == 200

@@ -7,17 +7,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from compat_http import refused
 from compat_pictures import LOADED, Pictures, picture_server
-from compat_servers import refused
 
 from morelike.collection import OpenCollection
 from morelike.server.compat.served import Served
 from morelike.testing.images import write_images
 
+pytestmark = pytest.mark.xdist_group("port 5000")
+
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pictures]:
-    with picture_server(tmp_path_factory.mktemp("image")) as running:
+    with picture_server(tmp_path_factory.mktemp("image"), real="image") as running:
         yield running
 
 
@@ -255,7 +257,7 @@ def test_errors_are_errors(pictures: Pictures, loaded: list[Path], tmp_path: Pat
         client.post("/img/load", json={"Table": "four", "File": str(pictures.root / "no-such")}), 422
     )
     assert "may be read" in refused(client.post("/img/load", json={"Table": "four", "File": str(tmp_path)}), 422)
-    assert refused(client.post("/img/load", content=b"{", headers={"Content-Type": "application/json"}), 422)
+    assert refused(client.post("/img/load", data=b"{", headers={"Content-Type": "application/json"}), 422)
     assert "GET /img/nothing" in refused(client.get("/img/nothing"), 404)
     assert refused(client.get("/img/load"), 405)
     assert pictures.library.names() == before

@@ -10,10 +10,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from compat_http import refused
 from compat_pictures import DEADLINE, Held, Pictures, asked, picture_server
-from compat_servers import refused
 
 from morelike.testing.images import write_images
+
+pytestmark = pytest.mark.xdist_group("port 5000")
 
 TRAIN, PROCESS, COUNT = "/api/v1/train", "/api/v1/process", "/api/v1/count"
 DELETE, SEARCH = "/api/v1/delete", "/api/v1/search"
@@ -21,7 +23,7 @@ DELETE, SEARCH = "/api/v1/delete", "/api/v1/search"
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pictures]:
-    with picture_server(tmp_path_factory.mktemp("train")) as running:
+    with picture_server(tmp_path_factory.mktemp("train"), real="image") as running:
         yield running
 
 
@@ -178,9 +180,9 @@ def test_what_cannot_begin_is_refused(pictures: Pictures, tmp_path: Path) -> Non
     assert "no text" in refused(pictures.client.post(TRAIN, json={"File": 1}), 422)
     assert "no JSON" in refused(pictures.client.post(TRAIN, json=["x"]), 422)
     broken = {"Content-Type": "application/json"}
-    assert "no JSON" in refused(pictures.client.post(TRAIN, content=b"{", headers=broken), 422)
+    assert "no JSON" in refused(pictures.client.post(TRAIN, data=b"{", headers=broken), 422)
     long = b'{"File": ' + b"1" * 5000 + b"}"
-    assert "no JSON" in refused(pictures.client.post(TRAIN, content=long, headers=broken), 422)
+    assert "no JSON" in refused(pictures.client.post(TRAIN, data=long, headers=broken), 422)
     assert "no file named file" in refused(pictures.client.post(SEARCH), 400)
     assert refused(pictures.client.post(SEARCH, files={"file": ("a.jpg", b"text")}, data={"Table": "none"}), 404)
     assert "table's name" in refused(pictures.client.post(COUNT, json={"Table": "a b"}), 400)

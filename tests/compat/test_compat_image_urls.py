@@ -10,8 +10,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from compat_http import refused
 from compat_pictures import DEADLINE, Pictures, picture_server
-from compat_servers import refused
 
 from morelike.testing.images import write_images
 

@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import numpy as np
 import pytest
+from compat_http import get, post
 from compat_servers import compat_server
 from databases import DatabaseServer
 from milvus_process import MilvusProcess
@@ -68,12 +68,12 @@ def test_moved_data_are_served_as_before(old: OldServer, gateway: Gateway, tmp_p
     order = [int(at) for at in np.argsort(exact, kind="stable")]
     asked = paths[5].read_bytes()
     with compat_server(tmp_path / "library", "image", "image-engine") as servers:
-        found = httpx.post(f"{servers['image']}/img/search", files={"image": asked}, data={"topk": PICTURES}).json()
-        count = httpx.post(f"{servers['image']}/img/count").json()
-        data = httpx.get(f"{servers['image']}/data", params={"image_path": found[1][0]}).content
-        listed = httpx.get(f"{servers['image-engine']}/meta/image", params={"limit": 50}).json()
-        sampled = httpx.post(f"{servers['image-engine']}/sample/file", files={"file": asked}).json()["data"]
-        shown = httpx.get(servers["image-engine"] + sampled[1]["file_relative_url"]).content
+        found = post(f"{servers['image']}/img/search", files={"image": asked}, data={"topk": PICTURES}).json()
+        count = post(f"{servers['image']}/img/count").json()
+        data = get(f"{servers['image']}/data", params={"image_path": found[1][0]}).content
+        listed = get(f"{servers['image-engine']}/meta/image", params={"limit": 50}).json()
+        sampled = post(f"{servers['image-engine']}/sample/file", files={"file": asked}).json()["data"]
+        shown = get(servers["image-engine"] + sampled[1]["file_relative_url"]).content
 
     assert count == PICTURES
     assert [path for path, _ in found] == [str(paths[at]) for at in order]

@@ -12,12 +12,14 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
-import httpx
 import pytest
+from compat_http import ask, get, post
+from compat_ports import REAL, alone_on
 from databases import DatabaseServer
 
 import morelike
@@ -80,17 +82,11 @@ def serving(library: Path, *options: str, **variables: str) -> Iterator[Process]
                 process.kill()
 
 
-def wait_for(url: str, text: str) -> None:
-    until = time.monotonic() + DEADLINE
-    while (found := httpx.get(url).text) != text:
-        assert time.monotonic() < until, found
-
-
 def is_open(url: str) -> bool:
     """Whether anything listens there."""
-    address = httpx.URL(url)
+    address = urlsplit(url)
     try:
-        socket.create_connection((address.host, address.port or 80), 5).close()
+        socket.create_connection((address.hostname, address.port or 80), 5).close()
     except ConnectionRefusedError:
         return False
     return True
@@ -111,9 +107,9 @@ def test_several_servers_in_one_process(both: Process) -> None:
     """Each has the port that it says, beside the library's own."""
     assert list(both.compat) == ["image", "audio"]
     assert len({both.main, *both.compat.values()}) == 3
-    assert httpx.get(f"{both.main}/healthz").status_code == 200
-    assert httpx.post(f"{both.compat['image']}/img/count").text == "null"
-    assert httpx.get(f"{both.compat['audio']}/audio/count").text == "null"
+    assert get(f"{both.main}/healthz").status_code == 200
+    assert post(f"{both.compat['image']}/img/count").text == "null"
+    assert get(f"{both.compat['audio']}/audio/count").text == "null"
 
 
 def test_it_says_which_encoder_is_taken(both: Process) -> None:
@@ -134,7 +130,7 @@ def test_it_says_which_encoder_is_taken(both: Process) -> None:
 def test_an_older_servers_port_has_nothing_of_the_library(both: Process, path: str) -> None:
     """Not the project's own API, not its page, not its figures."""
     for address in both.compat.values():
-        answer = httpx.get(f"{address}{path}")
+        answer = get(f"{address}{path}")
         assert answer.status_code == 404
         assert answer.json() == {"status": False, "msg": f"GET {path}: not found"}
 
@@ -152,23 +148,39 @@ def test_an_older_servers_port_has_nothing_of_the_library(both: Process, path: s
 )
 def test_the_librarys_port_has_nothing_of_the_older_servers(both: Process, method: str, path: str) -> None:
     """Whoever has no key there cannot take the way round by an older form; nor is one server's route the other's."""
-    assert httpx.request(method, f"{both.main}{path}").status_code == 404
-    assert httpx.post(f"{both.compat['audio']}/img/count").status_code == 404
+    assert ask(method, f"{both.main}{path}").status_code == 404
+    assert post(f"{both.compat['audio']}/img/count").status_code == 404
 
 
 def test_each_port_describes_itself(both: Process) -> None:
     """``/docs`` loads with all that it asks for from that port, and ``/openapi.json`` names the routes of that one."""
     for name, route in (("image", "/img/search"), ("audio", "/audio/search")):
         address = both.compat[name]
-        page = httpx.get(f"{address}/docs")
+        page = get(f"{address}/docs")
         assert page.status_code == 200
         files = re.findall(r'(?:src|href)="(/static/[^"]+)"', page.text)
         assert len(files) >= 5
         for file in files:
-            assert httpx.get(f"{address}{file}").status_code == 200, file
-        paths = httpx.get(f"{address}/openapi.json").json()["paths"]
+            assert get(f"{address}{file}").status_code == 200, file
+        paths = get(f"{address}/openapi.json").json()["paths"]
         assert route in paths
         assert not [path for path in paths if path.startswith("/api/v1/coll")]
+
+
+@pytest.mark.xdist_group("port 5000")
+def test_each_has_the_port_that_it_always_had(tmp_path: Path) -> None:
+    """Where nothing else is said; the library's own is another one."""
+    names = ("audio", "image", "image-engine")
+    with ExitStack() as stack:
+        for name in names:
+            stack.enter_context(alone_on(REAL[name]))
+        running = stack.enter_context(serving(tmp_path / "library", *(f"--compat={name}" for name in names)))
+
+        assert running.compat == {name: f"http://127.0.0.1:{REAL[name]}" for name in names}
+        assert get(f"{running.compat['audio']}/audio/count").text == "null"
+        assert post(f"{running.compat['image']}/img/count").text == "null"
+        assert get(f"{running.compat['image-engine']}/").json() == {"message": "Hello World"}
+        assert running.end() == 0
 
 
 # -- its end
@@ -181,9 +193,9 @@ def test_an_interrupt_ends_all_of_it_also_during_a_load(tmp_path: Path) -> None:
     with serving(tmp_path / "library", *command, MORELIKE_OFFLINE="1") as running, ThreadPoolExecutor(1) as pool:
         image = running.compat["image"]
         body = {"File": str(tmp_path / "pictures")}
-        load = pool.submit(httpx.post, f"{image}/img/load", json=body, timeout=DEADLINE)
+        load = pool.submit(post, f"{image}/img/load", json=body, timeout=DEADLINE)
         until = time.monotonic() + DEADLINE
-        while httpx.get(f"{image}/progress").json() == "current: 0, total: 0":
+        while get(f"{image}/progress").json() == "current: 0, total: 0":
             assert time.monotonic() < until
         code = running.end()
         answer = load.result(DEADLINE)
@@ -260,7 +272,7 @@ def test_opened_to_others_the_library_itself_stays_closed(tmp_path: Path) -> Non
     with serving(tmp_path / "library", "--compat", "image:0", "--compat-open") as server:
         assert server.main.startswith("http://127.0.0.1:")
         assert server.compat["image"].startswith("http://0.0.0.0:")
-        answer = httpx.post(f"{server.compat['image'].replace('0.0.0.0', '127.0.0.1')}/img/count")
+        answer = post(f"{server.compat['image'].replace('0.0.0.0', '127.0.0.1')}/img/count")
 
         assert (answer.status_code, answer.json()) == (200, None)
         assert server.end() == 0
@@ -341,8 +353,8 @@ def test_an_old_docker_line_works(tmp_path: Path, mysql_server: DatabaseServer) 
     try:
         with serving(tmp_path / "library", "--compat", "image:0", **variables) as running:
             image = running.compat["image"]
-            loaded = httpx.post(f"{image}/img/load", json={"File": str(tmp_path / "images")}, timeout=DEADLINE)
-            rows = httpx.post(f"{image}/img/search", files={"image": path.read_bytes()}, timeout=DEADLINE).json()
+            loaded = post(f"{image}/img/load", json={"File": str(tmp_path / "images")}, timeout=DEADLINE)
+            rows = post(f"{image}/img/search", files={"image": path.read_bytes()}, timeout=DEADLINE).json()
             assert running.end(signal.SIGTERM) == 0
             said, told = "\n".join(running.said()), running.log.read_text()
     finally:

@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from compat_servers import CompatServers, compat_server, refused
+from compat_http import Client, get, refused
+from compat_servers import CompatServers, compat_server
 from PIL import Image
 
 from morelike.library import Library
 from morelike.testing.films import animation, film, film_frame
 from morelike.testing.images import synthetic_image
+
+pytestmark = pytest.mark.xdist_group("port 5000")
 
 LOADED = {"status": True, "msg": "Successfully loaded data!"}
 SIZE = (96, 72)
@@ -27,7 +29,7 @@ FAST = {"preset": "ultrafast"}
 class Video:
     """A running server, a client of it, and the folder that requests may name."""
 
-    client: httpx.Client
+    client: Client
     library: Library
     root: Path
     base: str
@@ -52,14 +54,14 @@ class Video:
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CompatServers]:
     folder = tmp_path_factory.mktemp("video")
     (folder / "root").mkdir()
-    with compat_server(folder / "library", "video", allow_roots=(folder / "root",)) as running:
+    with compat_server(folder / "library", "video", allow_roots=(folder / "root",), real="video") as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def video(servers: CompatServers) -> Iterator[Video]:
-    with servers.client("video") as client:
-        yield Video(client, servers.library, servers.library.folder.parent / "root", servers["video"])
+def video(servers: CompatServers) -> Video:
+    root = servers.library.folder.parent / "root"
+    return Video(servers.client("video"), servers.library, root, servers["video"])
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +107,7 @@ def test_the_web_client_goes_through_its_day(video: Video) -> None:
     ((address, distance),) = found.json()
     assert address == f"{video.base}/data?gif_path={folder}/a.gif"
     assert 0 <= distance < 0.1
-    played = httpx.get(address)
+    played = get(address)
     assert (played.content, played.headers["content-type"]) == ((folder / "a.gif").read_bytes(), "image/gif")
     assert post("/video/drop").json() == "ok"
     answer = post("/video/drop")
@@ -206,7 +208,7 @@ def test_an_address_plays_as_it_is_whatever_the_film_is_called(video: Video) -> 
     video.load(folder, "odd")
     ((address, _),) = video.search("odd", png(film_frame(6, 2, SIZE)))
     assert address == f"{video.base}/data?gif_path={folder}/a%20%26%20b%20%231%2B2%2541%3F%20ü.gif"
-    assert httpx.get(address).content == path.read_bytes()
+    assert get(address).content == path.read_bytes()
 
 
 def test_films_are_given_away_in_parts_and_nothing_else_is(video: Video, films: Path) -> None:
