@@ -49,12 +49,23 @@ class Batches:
     """Batches by space, a few ahead of the encoder.
 
     ``fail`` is told of items that the encoder cannot take, ``part`` of long items that have vectors to be written.
+    Once ``cut_short`` says so, ``leave`` is told of what the encoder has not begun.
     """
 
-    def __init__(self, lane_of: Callable[[Space], EncoderLane], fail: Fail, part: Callable[[Work], None]) -> None:
+    def __init__(
+        self,
+        lane_of: Callable[[Space], EncoderLane],
+        fail: Fail,
+        part: Callable[[Work], None],
+        *,
+        cut_short: Callable[[], bool] = lambda: False,
+        leave: Callable[[Work], object] = lambda _: None,
+    ) -> None:
         self._lane_of = lane_of
         self._fail = fail
         self._part = part
+        self._cut_short = cut_short
+        self._leave = leave
         self._open: dict[int, _Batch] = {}
 
     def encoded(self, loaded: Iterator[tuple[Task, Any]]) -> Generator[Work]:
@@ -71,10 +82,17 @@ class Batches:
                     running.extend(self._filled(space, task, result))
             while len(running) > BATCHES_AHEAD or (running and running[0][1].done()):
                 yield from self._collect(*running.popleft())
-        running.extend((batch, self._submit(batch)) for batch in self._open.values())
+        left = list(self._open.values()) if self._cut_short() else []
+        running.extend((batch, self._submit(batch)) for batch in self._open.values() if batch not in left)
         self._open = {}
         while running:
-            yield from self._collect(*running.popleft())
+            batch, future = running.popleft()
+            if self._cut_short() and future.cancel():
+                left.append(batch)
+            else:
+                yield from self._collect(batch, future)
+        for work in {work for batch in left for work, _ in batch.rows}:
+            self._leave(work)
 
     def _filled(self, space: Space, task: Task, prepared: list[Any]) -> Iterator[tuple[_Batch, Future[Vectors]]]:
         """The batches that these rows fill."""

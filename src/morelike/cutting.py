@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from threading import Event
-from time import thread_time
+from time import monotonic, thread_time
 from typing import Any
 
-from morelike.batches import Active
+from morelike.batches import Active, Batches
 from morelike.errors import EncodeError, ItemError
 from morelike.prepare import decoding, load_segments
 from morelike.progress import Meter
@@ -16,6 +16,9 @@ from morelike.types import Collection, Kind, Metadata, SegmentSpec
 from morelike.work import Task, Work, run_length, runs
 
 __all__ = ["Cutting"]
+
+GRACE = 2.0
+"""Seconds after ``stop`` in which pictures on their way are finished."""
 
 
 class Cutting:
@@ -44,6 +47,7 @@ class Cutting:
         self._words = words
         self._fail = fail
         self._leave = leave
+        self._until: float | None = None
 
     def describe(self, work: Work) -> tuple[Metadata, tuple[SegmentSpec, ...]] | None:
         """On the pool. None where the run is to end."""
@@ -97,10 +101,28 @@ class Cutting:
         self._meter.spend("decode", thread_time() - began)
         return prepared
 
+    def encoded(self, loaded: Iterator[tuple[Task, Any]], part: Callable[[Work], None]) -> Generator[Work]:
+        """What is decoded, through the encoders; what they have not begun when the run is to end, is left."""
+        batches = Batches(self._active.lane_of, self._fail, part, cut_short=lambda: self._cut_short, leave=self._leave)
+        return batches.encoded(self._in_time(loaded))
+
+    def _in_time(self, loaded: Iterator[tuple[Task, Any]]) -> Iterator[tuple[Task, Any]]:
+        for task, result in loaded:
+            if self._cut_short:
+                self._leave(task.work)
+                return
+            yield task, result
+
     @property
     def _cut_short(self) -> bool:
-        """Whether to leave what is in flight to the next run: items in time may take minutes each."""
-        return self._stop.is_set() and isinstance(self._modality, LoadsRuns)
+        """Whether to leave what is in flight to the next run: items in time may take minutes each, and some hundred
+        pictures as much with a slow encoder. These have a moment to be finished. From any thread.
+        """
+        if not self._stop.is_set():
+            return False
+        if self._until is None:
+            self._until = monotonic() + GRACE
+        return isinstance(self._modality, LoadsRuns) or monotonic() > self._until
 
     def _are_words(self, kind: Kind) -> bool:
         return self._words and kind == "text"

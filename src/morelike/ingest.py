@@ -15,7 +15,7 @@ from threading import Event, Lock
 from time import thread_time
 from typing import Any
 
-from morelike.batches import Active, Batches
+from morelike.batches import Active
 from morelike.cutting import Cutting
 from morelike.deletion import delete_items
 from morelike.errors import ItemError, SourceError
@@ -98,7 +98,7 @@ class Ingest:
         self.ended = False
 
     def run(self, sources: Iterable[tuple[str, Iterator[Blob]]]) -> AddReport:
-        """Add all that ``(origin, blobs)`` pairs yield. Setting ``stop`` ends it once what is in flight is durable.
+        """Add all that ``(origin, blobs)`` pairs yield. Setting ``stop`` ends it soon: what it leaves stays pending.
 
         Raises StoreError, ModelError and KeyboardInterrupt; what was reported until then stays.
         """
@@ -141,7 +141,7 @@ class Ingest:
         described = map_ahead(pool, self._cutting.describe, works, self._window)
         tasks = self._cutting.tasks(described)
         segments = map_ahead(pool, self._cutting.load, tasks, self._window, cost=lambda task: len(task.ordinals))
-        done = Batches(self._active.lane_of, self._fail, self._part).encoded(segments)
+        done = self._cutting.encoded(segments, self._part)
         settings = self._stores.settings
         writer = self._writer
         stages = (changed, readings, works, described, tasks, segments, done)

@@ -25,6 +25,8 @@ _THEIRS: Final = {"user": "root", "password": "123456", "database": "mysql"}
 """What the older servers took where the variables say nothing: a line that relied on it goes on working."""
 _DATABASE_HERE: Final = "morelike"
 """Instead of theirs, which is the MySQL server's own: it lets nobody make triggers in it, which a catalog has."""
+_FARTHEST: Final = 4.0
+"""Squared L2 of two unit vectors that are opposite."""
 _WITHOUT_USE: Final = {
     "UPLOAD_PATH": "uploads are kept in the library, under no name of theirs",
     "DATA_PATH": "files of loaded folders stay where they are",
@@ -42,6 +44,8 @@ class OlderSettings:
     top_k: int | None = None
     metric: OldMetric = "L2"
     dimension: int | None = None
+    limit: float | None = None
+    """Squared L2 of unit vectors, beyond which ``video-objects`` answers with nothing."""
     roots: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -65,6 +69,7 @@ def older_settings(environ: Mapping[str, str] | None = None) -> OlderSettings:
         top_k=_number(given, "TOP_K"),
         metric=_METRICS[metric],
         dimension=_number(given, "VECTOR_DIMENSION"),
+        limit=_distance(given, "DISTANCE_LIMIT"),
         roots=tuple(dict.fromkeys(folder for folder in folders.values() if folder.is_dir())),
         notes=tuple(_notes(given, settings, folders)),
     )
@@ -152,6 +157,20 @@ def _split(name: str, text: str) -> tuple[str, int | None]:
     if not host or "@" in plain or parts.path.strip("/") or any(letter.isspace() for letter in host):
         raise SettingsError(f"{name} is no host", hint="a name or an address, such as 127.0.0.1; the port has its own")
     return f"[{host}]" if ":" in host else host, port
+
+
+def _distance(given: Mapping[str, str], name: str) -> float | None:
+    """Raises SettingsError on what is there and no distance of unit vectors."""
+    text = given.get(name, "")
+    if not text:
+        return None
+    try:
+        distance = float(text)
+    except ValueError:
+        distance = 0.0
+    if not 0 < distance <= _FARTHEST:  # nor is NaN
+        raise SettingsError(f"{name} is {text[:40]!r}", hint=f"a number above 0, at most {_FARTHEST:g}")
+    return distance
 
 
 def _number(given: Mapping[str, str], name: str) -> int | None:

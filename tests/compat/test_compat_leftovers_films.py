@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 from compat_http import Client, refused
 from compat_servers import compat_server
-from objects_server import RED, film, save, thing
+from objects_server import RED, film, save, scene, thing
 
 from morelike.errors import StoreFull
 from morelike.server.compat.video_kept import KeptFilms
 from morelike.server.errors import Refused
 from morelike.settings import Settings
+from morelike.testing.tiny_onnx import colour_detector
 from morelike.types import Blob
 
 HOLD = """
@@ -79,6 +80,22 @@ def test_a_full_disk_is_said_before_the_search(videos: Client, monkeypatch: pyte
     monkeypatch.setattr("morelike.collection.OpenCollection.pieces", searched)
     said = refused(videos.post("/video/search", files={"video": ("a.mp4", film([RED]))}), 507)
     assert "no space left" in said
+
+
+def test_a_frame_without_objects_shows_none(tmp_path: Path) -> None:
+    """With a detector only what it finds is looked for: a known picture that the whole frame looks like is not seen."""
+    models = tmp_path / "models"
+    (tmp_path / "root").mkdir()
+    models.mkdir()
+    (models / "detector.onnx").write_bytes(colour_detector(side=128))
+    save(scene(), tmp_path / "root" / "ground.png")
+    save(thing(RED), tmp_path / "root" / "cola.png")
+    given = {"allow_roots": (tmp_path / "root",), "models_cache": models}
+    with compat_server(tmp_path / "library", "video-objects", **given) as servers:
+        client = servers.client("video-objects")
+        assert client.post("/image/load", json={"File": str(tmp_path / "root")}).ok
+        answer = client.post("/video/search", files={"video": ("a.mp4", film([], [RED]))})
+    assert [(row["time"], row["object"]) for row in answer.json()[1:]] == [("0000000002", "cola")]
 
 
 def test_a_film_is_kept_once_the_block_says_so(settings: Settings, temporary: Path) -> None:

@@ -88,7 +88,7 @@ def _misused(error: Any, message: str) -> int:
     hint = f"{' '.join([command, *usage])}; {command} --help says more"
     if getattr(error, "option_name", "").startswith("-") and context is not None and context.parent is not None:
         hint += "; a name that begins with - is written ./-name"
-    message = " ".join(message.split()).rstrip(".")
+    message = " ".join(message.split()).rstrip(".").replace(": Value error, ", ": ")
     return _fail(f"{message[:1].lower()}{message[1:]}", hint, code=getattr(error, "exit_code", WRONG_USAGE))
 
 

@@ -26,14 +26,24 @@ _LONGEST = 1 << 21  # samples, 8 MiB: what is longer is not kept
 class Once(Generic[T]):
     """The last few things that were made of blobs, each for whoever asks next for the same of the very same blob.
 
-    ``keep`` says of a thing whether it may stay. ``handed_on``: the second to get one is the last. Safe from any
-    thread; nobody may write to what it gives.
+    ``keep`` says of a thing whether it may stay; where there is ``size_of``, all that stay are no larger than ``most``
+    together. ``handed_on``: the second to get one is the last. Safe from any thread; nobody may write to what it gives.
     """
 
-    def __init__(self, keep: Callable[[T], bool], *, handed_on: bool = False, kept: int = _KEPT) -> None:
+    def __init__(
+        self,
+        keep: Callable[[T], bool] = lambda _: True,
+        *,
+        handed_on: bool = False,
+        kept: int = _KEPT,
+        size_of: Callable[[T], int] = lambda _: 0,
+        most: int = 0,
+    ) -> None:
         self._keep = keep
         self._handed_on = handed_on
         self._kept = kept
+        self._size_of = size_of
+        self._most = most
         self._lock = Lock()
         self.recent: OrderedDict[tuple[int, str], tuple[Blob, Future[T]]] = OrderedDict()
         """By the blob's identity, which the entry keeps from being given to another one."""
@@ -57,10 +67,22 @@ class Once(Generic[T]):
             self._forget(key, mine)
             mine.set_exception(error)
             raise
-        if not self._keep(made):
+        if not self._keep(made) or self._size_of(made) > self._most:
             self._forget(key, mine)
         mine.set_result(made)
+        self._make_room()
         return made
+
+    def _make_room(self) -> None:
+        """The oldest go first; what is still being made has no size yet."""
+        with self._lock:
+            sizes = {key: self._size_of(one.result()) for key, (_, one) in self.recent.items() if one.done()}
+            left = sum(sizes.values())
+            for key, size in sizes.items():
+                if left <= self._most:
+                    return
+                del self.recent[key]
+                left -= size
 
     def _forget(self, key: tuple[int, str], mine: Future[T]) -> None:
         with self._lock:

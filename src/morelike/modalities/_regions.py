@@ -24,8 +24,10 @@ SMALLEST = 32
 """Pixels a side: smaller boxes tell an encoder nothing."""
 _GRIDS = ((2, 2, 3), (3, 1, 2))
 """(boxes a side, and how much of the picture's side each covers: two thirds, a half)."""
-_KEPT, _KEPT_PIXELS = 3, 12_000_000
-"""Decoded pictures that are kept at most, 36 MB each: of one picture its two sizes of boxes may want two decodings."""
+_KEPT, _KEPT_BYTES = 3, 48 * 1024**2
+"""Decoded pictures that are kept at most, and how large all of them together: of one picture its two sizes of boxes may
+want two decodings. One of more than 16 megapixels is decoded for each of its boxes.
+"""
 
 
 def grid(width: int, height: int) -> Iterator[Box]:
@@ -99,4 +101,4 @@ def region(blob: Blob, span: Span, max_pixels: int, side: int) -> NDArray[np.uin
     return np.array(pixels[rows, columns], order="C")
 
 
-_pictures: Once[NDArray[np.uint8]] = Once(lambda pixels: pixels.shape[0] * pixels.shape[1] <= _KEPT_PIXELS, kept=_KEPT)
+_pictures: Once[NDArray[np.uint8]] = Once(kept=_KEPT, size_of=lambda pixels: pixels.nbytes, most=_KEPT_BYTES)

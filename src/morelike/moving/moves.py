@@ -80,7 +80,9 @@ class Taken:
 
 
 Check = Callable[[Space, Sequence[Taken]], None]
-"""Is shown the first files with their vectors; raises SpaceMismatch where the card did not make them."""
+"""Is shown each group of files with their vectors before it is written; raises SpaceMismatch where the card did not
+make them.
+"""
 
 
 class Move:
@@ -99,7 +101,7 @@ class Move:
         *,
         keep: bool,
         origin: str,
-        check: Check,
+        check: Check | None,
         progress: Callable[[Progress], None] | None = None,
         stop: Event | None = None,
     ) -> None:
@@ -115,7 +117,7 @@ class Move:
         self._old = vectors
         self._keep = keep
         self._origin = origin
-        self._check: Check | None = check
+        self._check = check
         self._step = float(found.options["every"]) if "every" in found.options else None
         self._meter = Meter(progress)
         self._ledger = Ledger(stores, found, self._meter)
@@ -202,8 +204,7 @@ class Move:
         try:
             good = self._with_vectors(taken)
             if good and self._check is not None:
-                check, self._check = self._check, None
-                check(self._space, good)
+                self._check(self._space, good)
             with self._stores.lock.hold(self._purpose, waiting=self._meter.waiting):
                 check_spaces(self._stores, self._found, [self._space])
                 self._write_locked(self._kept(good) if self._keep else good)

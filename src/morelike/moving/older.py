@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from statistics import median
 from threading import Event
 from typing import Any, Final, Literal
 
-import numpy as np
-
 from morelike.calibration import keep_calibrated
 from morelike.deletion import delete_collection
-from morelike.errors import ItemError, ModelError, MorelikeError, NoSuchCollection, SpaceMismatch, UsageError
+from morelike.errors import MorelikeError, NoSuchCollection, SpaceMismatch, UsageError
 from morelike.ingest import Ingest, Options
 from morelike.lanes import Lanes
-from morelike.moving.moves import DONE, Move, MoveReport, Taken
+from morelike.moving.alike import Alike
+from morelike.moving.moves import DONE, Check, Move, MoveReport
 from morelike.moving.places import BUCKET, Place, demo_places, engine_places
 from morelike.moving.tables import OldTable
 from morelike.moving.vectors import OldVectors
-from morelike.prepare import chunked, load_segments
+from morelike.prepare import chunked
 from morelike.progress import Progress
 from morelike.protocols import Modality
 from morelike.registry import MODALITIES
-from morelike.types import Collection, SegmentSpec, Space
+from morelike.types import Collection, Space
 from morelike.wiring import Stores, resolve_card
 
 __all__ = ["OPTIONS", "TABLES", "Mover", "Old", "OldComing", "OldKind"]
@@ -36,11 +34,6 @@ OPTIONS: Final[Mapping[str, Mapping[str, float]]] = {
 }
 """How the older servers cut what a collection of each modality holds."""
 TABLES: Final[Mapping[OldKind, str]] = {"bootcamp": "", "image-engine": "image_meta"}
-_TRIED: Final = 8
-_ALIKE: Final = 0.9
-"""The cosine of a file's old vector with the one made here, below which another card made it. Other decoders and
-scalings of the same picture leave 0.98 and more.
-"""
 _AHEAD: Final = 128
 
 Make = Callable[[str, str, str, Mapping[str, Any]], Collection]
@@ -235,10 +228,15 @@ class Mover:
             vectors,
             keep=self._old.kind == "image-engine",
             origin=self._origin,
-            check=lambda space, taken: self._check(found, modality, space, taken),
+            check=self._check(found, modality),
             progress=progress,
             stop=stop,
         ).run(places, total)
+
+    def _check(self, found: Collection, modality: Modality) -> Check | None:
+        if "every" in found.options:
+            return None  # the moment that a vector of a film was made of is not known to the frame
+        return Alike(self._lanes, modality, self._tell)
 
     @property
     def _origin(self) -> str:
@@ -292,36 +290,3 @@ class Mover:
                     self._passed += 1
                 else:
                     yield place
-
-    def _check(self, found: Collection, modality: Modality, space: Space, taken: Sequence[Taken]) -> None:
-        """Hold a few old vectors against what the card makes of the same files here. Raises SpaceMismatch."""
-        if "every" in found.options:
-            return  # the moment that a vector of a film was made of is not known to the frame
-        try:
-            lane = self._lanes.lane(space)
-        except ModelError as error:
-            self._tell(f"whether {space.card.name} made these vectors cannot be looked at: {error.message}")
-            return
-        cosines: list[float] = []
-        for one in (one for one in taken if len(one.vectors) == 1):
-            try:
-                prepared = load_segments(modality, lane.encoder, one.reading.blob, [SegmentSpec(space.kind)])
-                here = np.asarray(lane.submit(space.kind, prepared).result()[0], dtype=np.float64)
-            except ItemError:
-                continue  # whether it can be decoded is not the question
-            old = one.vectors[0][1].astype(np.float64)
-            lengths = float(np.linalg.norm(here) * np.linalg.norm(old))
-            cosines.append(float(here @ old) / lengths if lengths else 0.0)
-            if len(cosines) >= _TRIED:
-                break
-        if not cosines:
-            self._tell(f"whether {space.card.name} made these vectors was not looked at: no file here has just one")
-            return
-        middle = median(cosines)
-        if middle < _ALIKE:
-            raise SpaceMismatch(
-                f"{space.card.name} did not make these vectors: {len(cosines)} files were encoded here, and the middle "
-                f"one is {middle:.3f} alike (cosine), where the same encoder gives more than {_ALIKE}",
-                hint="leave --encoder out: then the files are encoded anew",
-            )
-        self._tell(f"{len(cosines)} files encoded here have the old vectors (cosine {middle:.4f})")

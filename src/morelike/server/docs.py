@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from html import escape
 from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI, Response
@@ -25,6 +26,7 @@ __all__ = [
     "documented",
     "example",
     "json_response",
+    "page",
     "problems",
     "router",
 ]
@@ -205,7 +207,14 @@ def describe(app: FastAPI) -> dict[str, Any]:
 @router.get("/docs")
 async def docs_page() -> Response:
     """Swagger UI from the package's own files: the policy of this server lets no other script run."""
-    return HTMLResponse(_PAGE)
+    return HTMLResponse(page("morelike: the HTTP API", "the HTTP API", home="/"))
+
+
+def page(title: str, subject: str, *, home: str = "") -> str:
+    """Swagger UI over ``/openapi.json``. ``home``: where the mark in its corner leads; nowhere where there is none."""
+    mark = '<img src="/static/mark.svg" width="24" height="24" alt="">morelike'
+    corner = f'<a href="{home}">{mark}</a>' if home else mark
+    return _PAGE.format(title=escape(title), corner=corner, subject=escape(subject))
 
 
 _PAGE: Final = """\
@@ -214,7 +223,7 @@ _PAGE: Final = """\
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>morelike: the HTTP API</title>
+<title>{title}</title>
 <link rel="icon" href="/static/mark.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/static/vendor/swagger-ui/swagger-ui.css">
 <link rel="stylesheet" href="/static/docs.css">
@@ -222,8 +231,8 @@ _PAGE: Final = """\
 <script src="/static/docs-theme.js"></script>
 </head>
 <body>
-<header class="bar"><a href="/"><img src="/static/mark.svg" width="24" height="24" alt="">morelike</a>
-<span>the HTTP API</span></header>
+<header class="bar">{corner}
+<span>{subject}</span></header>
 <main id="api"><noscript>The same as JSON: <a href="/openapi.json">/openapi.json</a></noscript></main>
 <script src="/static/vendor/swagger-ui/swagger-ui-bundle.js"></script>
 <script src="/static/docs.js"></script>

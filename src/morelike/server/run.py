@@ -18,7 +18,7 @@ from morelike.errors import UsageError
 from morelike.library import Library
 from morelike.server.app import STATIC, Fresh, create_app
 from morelike.server.compat.older import Asked
-from morelike.server.compat.opening import check_compat, open_compat
+from morelike.server.compat.opening import check_compat, open_compat, waited_for
 from morelike.server.deps import Parts
 from morelike.server.options import ServerOptions
 from morelike.server.patience import Patient
@@ -35,7 +35,8 @@ class Serving(uvicorn.Server):
     """uvicorn, which ends streams of progress when it is to stop, and leaves its caller to close the library.
 
     A first SIGINT or SIGTERM lets running requests finish; a second one calls ``at_once``. ``beside``: further
-    applications in the same event loop, which begin and end with it.
+    applications in the same event loop, which begin and end with it. ``stopping`` is told how many requests it waits
+    for.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Serving(uvicorn.Server):
         ready: Callable[[], None] | None = None,
         at_once: Callable[[], None] | None = None,
         beside: Sequence[tuple[Any, socket.socket]] = (),
+        stopping: Callable[[int], None] = lambda _: None,
     ) -> None:
         super().__init__(config)
         self._beside = [(_Beside(config_of(app)), listening) for app, listening in beside]
@@ -53,6 +55,7 @@ class Serving(uvicorn.Server):
         self._parts = parts
         self._ready = ready
         self._at_once = at_once
+        self._stopping = stopping
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -67,6 +70,7 @@ class Serving(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._parts.closing.set()
+        self._stopping(sum(len(one.server_state.tasks) for one in (self, *(server for server, _ in self._beside))))
         for listening in self.servers:
             listening.close()
         for server, _ in self._beside:
@@ -112,8 +116,8 @@ def serve(
     """Serve until a signal asks to stop.
 
     ``ready`` is told the page's address, and those of the older servers in the order asked for, once they answer;
-    ``say`` what else there is to know of these. Raises UsageError where a port is taken, or others could reach a
-    library without keys.
+    ``say`` what else there is to know of these, and when it is to stop what it waits for. Raises UsageError where a
+    port is taken, or others could reach a library without keys.
     """
     check_compat(options)
     if not options.local and not library.keys.any():
@@ -126,12 +130,18 @@ def serve(
         others = [open_ports.enter_context(_listen_for(options.compat_host, asked)) for asked in options.compat]
         app = create_app(library, options)
         parts: Parts = app.state.parts
-        beside = zip(open_compat(library, options, parts, Fresh(directory=STATIC), say), others, strict=True)
+        older = open_compat(library, options, parts, Fresh(directory=STATIC), say)
 
         def answers() -> None:
             ready(address_of(options.host, listening), [address_of(options.compat_host, one) for one in others])
 
-        Serving(config_of(app), parts, ready=answers, at_once=at_once, beside=list(beside)).run(sockets=[listening])
+        def stopping(requests: int) -> None:
+            if sentence := waited_for(requests, older):
+                say(sentence)
+
+        beside = list(zip(older, others, strict=True))
+        serving = Serving(config_of(app), parts, ready=answers, at_once=at_once, beside=beside, stopping=stopping)
+        serving.run(sockets=[listening])
 
 
 def _listen_for(host: str, asked: Asked) -> socket.socket:

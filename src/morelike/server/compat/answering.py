@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
 from urllib.parse import unquote
 
 from fastapi import Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 from starlette.datastructures import UploadFile
 
 from morelike.server.adding import upload_blobs
@@ -18,7 +18,18 @@ from morelike.server.ranges import serve
 from morelike.types import Blob, segment_id
 from morelike.types import Item as Indexed
 
-__all__ = ["Item", "base_of", "example_of", "file_at", "number_of", "part_of", "progress_of", "quoted", "uploaded"]
+__all__ = [
+    "Item",
+    "base_of",
+    "blank",
+    "example_of",
+    "file_at",
+    "number_of",
+    "part_of",
+    "progress_of",
+    "quoted",
+    "uploaded",
+]
 
 _HOST: Final = re.compile(r"[A-Za-z0-9._\-:\[\]]{1,260}")
 _QUOTED: Final = {character: f"%{ord(character):02X}" for character in "&#+%? "}
@@ -29,6 +40,11 @@ class Item(BaseModel):
 
     table: str | None = Field(None, alias="Table")
     file: str | None = Field(None, alias="File", max_length=4096)
+
+
+def blank(*, default: Any) -> BeforeValidator:
+    """Of a query's parameter: sent empty, as ``?limit=``, it is as good as not sent. Of forms FastAPI does that."""
+    return BeforeValidator(lambda value: default if value == "" else value)
 
 
 def quoted(path: str) -> str:

@@ -15,8 +15,8 @@ from starlette.staticfiles import StaticFiles
 
 from morelike import __version__
 from morelike.errors import MorelikeError, StoreBusy, StoreUnreachable, TooBusy
-from morelike.server import docs
 from morelike.server.answers import Json
+from morelike.server.compat.describing import describe
 from morelike.server.compat.older import router_of
 from morelike.server.compat.served import Served
 from morelike.server.envelope import Envelope
@@ -63,7 +63,7 @@ def create_compat_app(served: Served, static: StaticFiles) -> FastAPI:
     )
     _add_handlers(app, failure, served)
     app.include_router(router)
-    app.include_router(docs.router, include_in_schema=False)
+    describe(app, failure, served.older)
     app.mount("/static", static, name="static")
     return app
 

@@ -19,6 +19,7 @@ from morelike.examples import as_blob
 from morelike.server.adding import check_sources
 from morelike.server.answers import Json
 from morelike.server.compat.answering import Item, base_of, example_of, file_at, progress_of, quoted, uploaded
+from morelike.server.compat.describing import answers, bytes_of
 from morelike.server.compat.served import Row, Served
 from morelike.server.errors import Refused
 from morelike.sources.archives import ArchiveWalk
@@ -30,11 +31,17 @@ from morelike.types import Blob, Preview
 
 __all__ = ["routes"]
 
+LOADED: Final = {"status": True, "msg": "Successfully loaded data!"}
+INSERTED: Final = [{"status": True, "msg": "insert successfully!"}, 200]
+MISSING: Final = "Collection is not exist"
 DRAWN: Final = 1024
 """Pixels across a picture of a sound."""
 Table = Annotated[str | None, Query(description="The table; none: the server's own.")]
 OldTable = Annotated[str | None, Query(alias="Table", description="The same, as the server of 2021 called it.")]
 Place = Annotated[str | None, Query(max_length=4096, description="A file of the server's machine.")]
+
+_ROWS: Final = answers([["http://127.0.0.1:8002/data?audio_path=/data/sounds/a.wav", ["a.wav", 0.0312]]])
+_SOUND: Final = bytes_of("audio/*", ranges=True)
 
 
 def routes(served: Served) -> APIRouter:
@@ -49,12 +56,12 @@ def routes(served: Served) -> APIRouter:
 def _add_tables(router: APIRouter, served: Served) -> None:
     parts = served.parts
 
-    @router.get("/progress", summary="How far loading is")
+    @router.get("/progress", summary="How far loading is", responses=answers("current: 20, total: 20"))
     async def progress() -> Response:
         """``current: 20, total: 20``, as a JSON string."""
         return Json(progress_of(served))
 
-    @router.post("/audio/load", summary="Load a folder")
+    @router.post("/audio/load", summary="Load a folder", responses=answers(LOADED))
     async def load_audios(
         item: Annotated[Item | None, Body()] = None,
         table: OldTable = None,
@@ -63,32 +70,32 @@ def _add_tables(router: APIRouter, served: Served) -> None:
         """Answers when all of it is searchable. Bad files are passed over, and stand in the library's ledger."""
         folder, name = (item.file or file, item.table or table) if item is not None else (file, table)
         await served.loads.run(served.load, folder, name)
-        return Json({"status": True, "msg": "Successfully loaded data!"})
+        return Json(LOADED)
 
-    @router.post("/audio/insert", summary="Load a zip of sounds")
+    @router.post("/audio/insert", summary="Load a zip of sounds", responses=answers(INSERTED))
     async def insert(file: Annotated[UploadFile | None, File()] = None, table_name: Table = None) -> Response:
         """Takes in the sounds of an uploaded archive, which the library keeps."""
         if file is None:
             raise Refused(400, "the request has no file named file", hint="multipart/form-data with a zip of sounds")
         await served.loads.run(_insert, served, file, table_name)
-        return Json([{"status": True, "msg": "insert successfully!"}, 200])
+        return Json(INSERTED)
 
-    @router.get("/audio/count", summary="Count the rows")
+    @router.get("/audio/count", summary="Count the rows", responses=answers(20, None))
     async def count_audio(table_name: Table = None) -> Response:
         """How many files the table has, copies too; null where there is no such table."""
         return Json(await parts.fetches.run(served.count_rows, table_name))
 
-    @router.post("/audio/drop", summary="Drop a table")
+    @router.post("/audio/drop", summary="Drop a table", responses=answers("ok", MISSING))
     async def drop_tables(table_name: Table = None) -> Response:
         """The files themselves stay where they are. A body is not looked at."""
         dropped = await parts.writes.run(served.drop, table_name)
-        return Json("ok" if dropped else "Collection is not exist")
+        return Json("ok" if dropped else MISSING)
 
 
 def _add_searches(router: APIRouter, served: Served) -> None:
     parts = served.parts
 
-    @router.post("/audio/search", summary="Search by an upload")
+    @router.post("/audio/search", summary="Search by an upload", responses=_ROWS)
     async def search_audio(
         request: Request,
         audio: Annotated[UploadFile | None, File()] = None,
@@ -103,7 +110,7 @@ def _add_searches(router: APIRouter, served: Served) -> None:
         example = example_of(audio, "audio")
         return _shapes(request, await parts.searches.run(served.search, example, name))
 
-    @router.post("/audio/search/local", summary="Search by a file of the server's machine")
+    @router.post("/audio/search/local", summary="Search by a file of the server's machine", responses=_ROWS)
     async def search_local_audio(
         request: Request, query_audio_path: Place = None, table_name: Table = None
     ) -> Response:
@@ -120,17 +127,21 @@ def _add_searches(router: APIRouter, served: Served) -> None:
 def _add_files(router: APIRouter, served: Served) -> None:
     parts = served.parts
 
-    @router.get("/data", summary="A file of a table", response_class=Response)
+    @router.get("/data", summary="A file of a table", response_class=Response, responses=_SOUND)
     async def data(request: Request, audio_path: Place = None, audio_file_path: Place = None) -> Response:
         """Its bytes, or the range asked for; only files that some table has."""
         return await parts.fetches.run(file_at, request, served, audio_path or audio_file_path)
 
-    @router.get("/getAudio", summary="A file of a table, by its name of 2020", response_class=Response)
+    @router.get(
+        "/getAudio", summary="A file of a table, by its name of 2020", response_class=Response, responses=_SOUND
+    )
     async def get_audio(request: Request, audio: Place = None) -> Response:
         """As ``/data``."""
         return await parts.fetches.run(file_at, request, served, audio)
 
-    @router.get("/getSpectrogram", summary="A picture of a sound", response_class=Response)
+    @router.get(
+        "/getSpectrogram", summary="A picture of a sound", response_class=Response, responses=bytes_of("image/png")
+    )
     async def get_spectrogram(image: Place = None) -> Response:
         """A PNG: the waveform above the spectrogram of a sound of some table, by the sound's path."""
         made = await parts.pictures.run(_spectrogram, served, image)

@@ -7,20 +7,26 @@ under the path ``upload:DIGEST/NAME`` or their URL.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
 
 from morelike.server.answers import Json
 from morelike.server.compat import image_train
 from morelike.server.compat.answering import Item, example_of, file_at, number_of, progress_of, quoted, uploaded
+from morelike.server.compat.describing import answers, bytes_of
 from morelike.server.compat.served import MOST_ASKED, Served
 from morelike.server.errors import Refused
 from morelike.sources.urls import UrlBlobs
 from morelike.types import Blob
 
-__all__ = ["add_tables", "routes"]
+__all__ = ["COUNTED", "DROPPED", "PICTURE", "ROWS", "add_tables", "routes"]
 
+LOADED: Final = "Successfully loaded data!"
+ROWS: Final = answers([["/data/pictures/a.jpg", 0.0312]])
+COUNTED: Final = answers(20, None)
+DROPPED: Final = answers("ok", "Milvus doesn't have a collection named milvus_img_search")
+PICTURE: Final = bytes_of("image/*", ranges=True)
 Table = Annotated[str | None, Query(description="The table; none: the server's own.")]
 TopK = Annotated[
     int | None, Form(description=f"How many rows, 1 to {MOST_ASKED}; none: as the server was told.", examples=[5])
@@ -35,7 +41,9 @@ def routes(served: Served) -> APIRouter:
     parts = served.parts
     add_tables(router, served)
 
-    @router.post("/img/upload", summary="Add one picture")
+    @router.post(
+        "/img/upload", summary="Add one picture", responses=answers("Successfully loaded data: 4503599627370495")
+    )
     async def upload_images(
         image: Annotated[UploadFile | None, File()] = None,
         url: Annotated[str | None, Query(description="Of a picture that the server is to fetch; public ones.")] = None,
@@ -45,7 +53,7 @@ def routes(served: Served) -> APIRouter:
         number = await parts.uploads.run(_keep, served, image, url, table_name)
         return Json(f"Successfully loaded data: {number}")
 
-    @router.post("/img/search", summary="Search by a picture")
+    @router.post("/img/search", summary="Search by a picture", responses=ROWS)
     async def search_images(
         image: Annotated[UploadFile | None, File()] = None, topk: TopK = None, table_name: Table = None
     ) -> Response:
@@ -62,29 +70,29 @@ def add_tables(router: APIRouter, served: Served) -> None:
     """What the servers of pictures have alike: loading, counting and dropping tables, and their files."""
     parts = served.parts
 
-    @router.get("/data", summary="A picture of a table", response_class=Response)
+    @router.get("/data", summary="A picture of a table", response_class=Response, responses=PICTURE)
     async def get_img(request: Request, image_path: str | None = None) -> Response:
         """Its bytes, or the range asked for; only pictures that some table has."""
         return await parts.fetches.run(file_at, request, served, image_path)
 
-    @router.get("/progress", summary="How far loading is")
+    @router.get("/progress", summary="How far loading is", responses=answers("current: 20, total: 20"))
     async def get_progress() -> Response:
         """``current: 20, total: 20``, as a JSON string. The two are the same only where nothing is being loaded."""
         return Json(progress_of(served))
 
-    @router.post("/img/load", summary="Load a folder")
+    @router.post("/img/load", summary="Load a folder", responses=answers(LOADED))
     async def load_images(item: Item) -> Response:
         """Answers when all of it is searchable. Bad files are passed over, and stand in the library's ledger."""
         await served.loads.run(served.load, item.file, item.table)
-        return Json("Successfully loaded data!")
+        return Json(LOADED)
 
-    @router.get("/img/count", summary="The same")
-    @router.post("/img/count", summary="How many pictures a table has")
+    @router.get("/img/count", summary="The same", responses=COUNTED)
+    @router.post("/img/count", summary="How many pictures a table has", responses=COUNTED)
     async def count_images(table_name: Table = None) -> Response:
         """A copy at another path counts, too. ``null`` where there is no such table."""
         return Json(await parts.fetches.run(served.count_rows, table_name))
 
-    @router.post("/img/drop", summary="Drop a table")
+    @router.post("/img/drop", summary="Drop a table", responses=DROPPED)
     async def drop_tables(table_name: Table = None) -> Response:
         """``ok``, or a sentence where there was none. Pictures of loaded folders stay where they are."""
         dropped = await parts.writes.run(served.drop, table_name)

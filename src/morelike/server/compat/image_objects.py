@@ -16,7 +16,7 @@ from morelike.collection import OpenCollection
 from morelike.search.pieces import Piece
 from morelike.server.answers import Json
 from morelike.server.compat.answering import example_of, quoted
-from morelike.server.compat.image import add_tables
+from morelike.server.compat.image import ROWS, add_tables
 from morelike.server.compat.served import MOST_ASKED, Row, Served
 from morelike.types import WHOLE, Blob, Example
 from morelike.types import Query as Asked
@@ -32,7 +32,7 @@ def routes(served: Served) -> APIRouter:
     router = APIRouter(tags=["image-objects"])
     add_tables(router, served)
 
-    @router.post("/img/search", summary="Search by a picture's objects")
+    @router.post("/img/search", summary="Search by a picture's objects", responses=ROWS)
     async def search_images(
         image: Annotated[UploadFile | None, File()] = None, topk: TopK = None, table_name: Table = None
     ) -> Response:

@@ -38,6 +38,8 @@ class Older:
     """Of the collections that it makes."""
     by_objects: bool = False
     """Whether queries are cut into the objects that they show; so are items where ``options`` have ``regions``."""
+    limit: float | None = None
+    """Squared L2 of unit vectors: what is no nearer is not answered. None: everything is."""
 
 
 _ROWS: Final = (
@@ -111,6 +113,7 @@ _ROWS: Final = (
         10,
         PICTURES,
         by_objects=True,
+        limit=0.5,
     ),
 )
 OLDER: Final[Mapping[str, Older]] = {row.name: row for row in _ROWS}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
@@ -16,7 +16,7 @@ from morelike.server.deps import Parts
 from morelike.server.errors import Refused
 from morelike.server.options import ServerOptions
 
-__all__ = ["check_compat", "open_compat"]
+__all__ = ["check_compat", "open_compat", "waited_for"]
 
 
 def check_compat(options: ServerOptions) -> None:
@@ -61,6 +61,7 @@ def open_compat(
             table=options.older.table or older.table,
             top_k=options.older.top_k or older.top_k,
             metric=options.older.metric,
+            limit=(options.older.limit or older.limit) if older.limit is not None else None,
         )
         try:
             served.named(None)
@@ -70,9 +71,24 @@ def open_compat(
         if note := _other_dimension(served, options.older.dimension):
             say(note)
         apps.append(create_compat_app(served, static))
+    if apps and options.older.limit is not None and all(asked.older.limit is None for asked in options.compat):
+        say("DISTANCE_LIMIT is not used: none of these servers has such a limit")
     for note in options.older.notes if apps else ():
         say(note)
     return apps
+
+
+def waited_for(requests: int, apps: Sequence[FastAPI]) -> str:
+    """What a server that is to stop waits for, in a sentence; nothing where it waits for nothing."""
+    loads = [
+        f"a load of {served.older.name}{f' ({current} of {total} files)' * bool(total)} ends with what is in work"
+        for served in (app.state.served for app in apps)
+        for current, total in served.loading.under_way
+    ]
+    if not requests and not loads:
+        return ""
+    waiting = [f"{requests} request{'s' * (requests != 1)} under way"] if requests else []
+    return "stopping: " + "; ".join([*waiting, *loads, "Ctrl-C again stops at once"])
 
 
 def _other_dimension(served: Served, told: int | None) -> str:

@@ -73,6 +73,12 @@ class Loading:
             self._last = (self._last[0] + through, self._last[1] + through)
 
     @property
+    def under_way(self) -> list[tuple[int, int]]:
+        """(current, total) of each load that runs."""
+        with self._lock:
+            return list(self._running.values())
+
+    @property
     def now(self) -> tuple[int, int]:
         """(current, total): the same number only where nothing runs, which is what clients wait for."""
         with self._lock:
@@ -94,6 +100,8 @@ class Served:
     top_k: int
     metric: str = "L2"
     """``L2``: squared distances of unit vectors, the least first. ``IP``: inner products, the greatest first."""
+    limit: float | None = None
+    """Squared L2 of unit vectors: what is no nearer is not answered, where the server has such a limit."""
     encoder: str = ""
     """What new tables are made with; filled in by ``settle``."""
     regions: str = ""
@@ -189,13 +197,30 @@ class Served:
         """Add a folder of this machine; the files stay where they are, and the bad ones stand in the ledger.
 
         ``begun``: what ``loading.begin`` gave, where that was called before. Raises Refused, SourceError where the
-        folder may not be read, and what ``add`` raises.
+        folder may not be read, (422) where nothing of it could be taken in, and what ``add`` raises.
         """
         if not folder or not folder.strip():
             if begun is not None:
                 self.loading.end(begun, 0)
             raise Refused(400, "the request names no folder", hint='{"File": "/a/folder/of/this/machine"}')
-        return self._added(table, folder.strip(), only=self.older.formats, begun=begun)
+        place = folder.strip()
+        report = self._added(table, place, only=self.older.formats, begun=begun)
+        if not report.added + report.same:
+            raise self._nothing_of(place, self.named(table), report)
+        return report
+
+    def _nothing_of(self, folder: str, table: str, report: AddReport) -> Refused:
+        """Why a folder gave nothing: it has no such files, or all of them are bad."""
+        bad = report.rejected + report.rejected_before
+        if not bad:
+            formats = ", ".join(glob.removeprefix("*") for glob in self.older.formats)
+            return Refused(422, f"{folder[:200]} holds nothing to load", hint=f"files that end in {formats} are taken")
+        why = f"the first: {report.rejections[0].reason}" if report.rejections else "they were rejected before"
+        return Refused(
+            422,
+            f"none of the {bad} file{'s' * (bad != 1)} of {folder[:200]} could be taken in; {why}",
+            hint=f"`morelike ls {table} --rejected` lists them",
+        )
 
     def keep(self, blobs: Iterable[Blob], table: str | None = None) -> AddReport:
         """Add what came with a request, whatever it is called; the library keeps the bytes. Raises as ``load`` does."""

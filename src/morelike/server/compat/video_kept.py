@@ -1,13 +1,20 @@
-"""Films that were lately searched with, in a folder of this process that goes when it ends."""
+"""Films that were lately searched with, in a folder of this process that goes when it ends.
+
+The folder of a process that was killed goes when the next one makes its own: each holds a lock on its folder, which the
+system gives back.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
+import stat
 import tempfile
 import threading
+import time
 from collections import OrderedDict
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -25,6 +32,9 @@ __all__ = ["KeptFilms"]
 MOST_FILMS: Final = 64
 MOST_BYTES: Final = 2 * 1024**3
 _BLOCK: Final = 1024**2
+_PREFIX: Final = "morelike-films-"
+_NEW: Final = 60.0
+"""Seconds in which a folder that was just made may not have its lock yet."""
 _HEAD: Final = 4096
 
 
@@ -47,40 +57,43 @@ class KeptFilms:
         self._most_bytes = most_bytes
         self._films: OrderedDict[str, _Film] = OrderedDict()
         self._folder: Path | None = None
+        self._held: int | None = None
+        """A descriptor of the folder, with the lock on it."""
         self._closed = False
         self._lock = threading.Lock()
 
     def keep(self, blob: Blob) -> str:
         """The name that ``get`` takes; no file of any other name is ever opened. Raises StoreFull, Refused (503)."""
+        with self.copied(blob) as keep:
+            return keep()
+
+    @contextmanager
+    def copied(self, blob: Blob) -> Iterator[Callable[[], str]]:
+        """A copy on disk for as long as the block; what it gives keeps it, as ``keep`` does. Raises as that does."""
         media_type = MODALITIES.load("video")(self._settings).media_type(blob.read(_HEAD), blob.name)
-        part: Path | None = None
-        try:
+        with _failing():
             descriptor, file = tempfile.mkstemp(dir=self._opened())
-            part = Path(file)
-            with os.fdopen(descriptor, "wb") as kept:
+        part = Path(file)
+        try:
+            with _failing(), os.fdopen(descriptor, "wb") as kept:
                 digest = _copied(blob, kept)
                 size = kept.tell()
-            return self._named(part, f"{digest}.mp4", size, media_type)
-        except FileNotFoundError:
-            raise Refused(503, "the server is being stopped") from None
-        except OSError as error:
-            raise StoreFull(
-                f"the film cannot be kept: {error.strerror or error}", hint="make room in TMPDIR"
-            ) from error
-        finally:
-            if part is not None:  # under its own name it is another file
-                part.unlink(missing_ok=True)
+            yield lambda: self._named(part, f"{digest}.mp4", size, media_type)
+        finally:  # under its own name it is another file
+            part.unlink(missing_ok=True)
 
     def _opened(self) -> Path:
         with self._lock:
             if self._closed:
                 raise Refused(503, "the server is being stopped")
             if self._folder is None:
-                self._folder = Path(tempfile.mkdtemp(prefix="morelike-films-"))
+                _sweep(Path(tempfile.gettempdir()))
+                self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+                self._held = _locked(self._folder)
             return self._folder
 
     def _named(self, part: Path, name: str, size: int, media_type: str) -> str:
-        with self._lock:
+        with self._lock, _failing():
             if self._closed:
                 raise Refused(503, "the server is being stopped")
             path = part.rename(part.with_name(name))
@@ -114,12 +127,60 @@ class KeptFilms:
             self._closed = True
             self._films.clear()
             folder, self._folder = self._folder, None
+            held, self._held = self._held, None
         if folder is not None:
             with suppress(OSError):
                 shutil.rmtree(folder)
+        if held is not None:
+            os.close(held)
 
     def _beyond(self) -> bool:
         return len(self._films) > self._most or sum(film.size for film in self._films.values()) > self._most_bytes
+
+
+@contextmanager
+def _failing() -> Iterator[None]:
+    """Raises Refused (503) where the folder is gone, StoreFull where nothing can be written into it."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise Refused(503, "the server is being stopped") from None
+    except OSError as error:
+        raise StoreFull(f"the film cannot be kept: {error.strerror or error}", hint="make room in TMPDIR") from error
+
+
+def _sweep(place: Path) -> None:
+    """Remove folders of processes that were killed: ours, not new, and locked by nobody."""
+    if os.name != "posix":
+        return
+    for folder in place.glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            found = folder.lstat()
+            if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or time.time() - found.st_mtime < _NEW:
+                continue
+            held = _locked(folder)
+            if held is not None:
+                try:
+                    shutil.rmtree(folder)
+                finally:
+                    os.close(held)
+
+
+def _locked(folder: Path) -> int | None:
+    """A descriptor with the only lock on the folder, which goes with its process; None where another has it, or there
+    are no such locks.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return None
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(held)
+        return None
+    return held
 
 
 def _copied(blob: Blob, kept: BinaryIO) -> str:

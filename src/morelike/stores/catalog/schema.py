@@ -49,7 +49,7 @@ __all__ = [
     "version_table",
 ]
 
-VERSION = "0004"
+VERSION = "0005"
 """The newest revision in ``migrations/versions``; four digits, counted up."""
 
 KEY_LENGTH = 32
@@ -151,6 +151,7 @@ sources = Table(
     UniqueConstraint("collection_id", "uri_key"),
     Index(None, "item"),
     Index(None, "collection_id", "origin_key"),
+    Index(None, "collection_id", "number"),  # a page of sources, oldest first
     **_OPTIONS,
 )
 

@@ -21,10 +21,7 @@ class SourceRows(Connected):
 
     def sources(self, collection: Collection, *, md5: str = "", offset: int = 0, limit: int = 100) -> list[SourceRow]:
         """Of ready items, in order of arrival."""
-        # A sum is in no index, so that the rows are read in the order of their numbers and the first page is the
-        # first rows: sorting all sources of the collection for each page would take seconds at a million.
-        mine = sources.c.collection_id + 0 == collection.id
-        query = _rows().where(mine, items.c.state == "ready")
+        query = _rows().where(sources.c.collection_id == collection.id, items.c.state == "ready")
         if md5:
             query = query.where(items.c.collection_id == collection.id, items.c.md5 == md5)
         with self._reading() as connection:
