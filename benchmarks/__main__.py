@@ -1,7 +1,8 @@
 """`make bench`: measure, write benchmarks/results.json and docs/benchmarks.md.
 
 ``python -m benchmarks [PART…]``: ``startup``, ``quality``, ``ingest``, ``memory``, ``batching``, ``audio``, ``http``;
-all of them by default. ``http-million`` and ``vectors`` take many minutes, and are measured only when they are named.
+all of them by default. ``http-million``, ``vectors`` and ``molecules`` take many minutes, and are measured only when
+they are named.
 Parts that were not measured keep their last figures.
 """
 
@@ -14,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import audio, batching, ingest, memory, quality, startup, vectors
+from benchmarks import audio, batching, ingest, memory, molecules, quality, startup, vectors
 from benchmarks import http as over_http
 from benchmarks.machine import machine
 from benchmarks.report import written
@@ -42,6 +43,8 @@ def main() -> None:
             results[part] = [memory.measure("classic")]
         elif part == "vectors":
             results[part] = [vectors.measure(rows) for rows in vectors.SIZES]
+        elif part == "molecules":
+            results[part] = molecules.measure(data / "data" / "molecules")
         elif part in {"http", "http-million"}:
             sizes = over_http.SIZES if part == "http" else (1_000_000,)
             measured = [over_http.measure(items) for items in sizes]
@@ -59,7 +62,7 @@ def main() -> None:
         elif part == "audio":
             results[part] = audio.measure(settings, sounds)
         else:
-            known = "startup, quality, ingest, memory, batching, audio, http, http-million, vectors"
+            known = "startup, quality, ingest, memory, batching, audio, http, http-million, vectors, molecules"
             sys.exit(f"there is no part {part!r}: {known}")
         print(json.dumps(results.get(part), indent=2), flush=True)
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")

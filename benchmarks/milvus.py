@@ -1,11 +1,12 @@
 """The embedded vector store and a Milvus server side by side, on the same rows, queries and filters.
 
-``python -m benchmarks.milvus ADDRESS [ROWS…] [--pid PID] [--restart COMMAND] [--filter NAME] [--line LINE] [--group N] [--write]``
+``python -m benchmarks.milvus ADDRESS [ROWS…] [--pid PID] [--restart COMMAND] [--filter NAME] [--line LINE] [--group N]
+[--write]``
 
 ``ADDRESS`` is a server that holds nothing else, ``PID`` its process on this machine, of which the memory is read.
 ``COMMAND`` restarts it and prints its new process; then its memory is that of a server which has just loaded the space.
-``NAME`` is a filter, ``LINE`` one of ``faiss``, ``hnsw`` and ``ivf_sq8``; without any, all of them are measured. ``N`` rows
-are written at a time.
+``NAME`` is a filter, ``LINE`` one of ``faiss``, ``hnsw`` and ``ivf_sq8``; without any, all of them are measured.
+``N`` rows are written at a time.
 ``--write`` puts the figures into ``benchmarks/results.json`` and ``docs/benchmarks.md``.
 
 The space in Milvus is measured with its graph first, then it is moved to 8-bit codes, as if it had outgrown the

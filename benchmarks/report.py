@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks import audio, milvus, vectors
+from benchmarks import audio, milvus, molecules, vectors
 
 
 def written(results: dict[str, Any]) -> str:
@@ -34,6 +34,7 @@ def written(results: dict[str, Any]) -> str:
         "audio": audio.section,
         "startup": _startup,
         "vectors": vectors.section,
+        "molecules": molecules.section,
         "milvus": milvus.section,
     }
     for part, section in sections.items():

@@ -124,7 +124,7 @@ def test_another_process_sees_each_write(store: FaissVectorStore, folder: Path) 
         assert ask(50) == 5
     finally:
         other.stdin.close()
-        assert other.wait(30) == 0
+        assert other.wait(300) == 0
         other.stdout.close()
 
 
@@ -141,7 +141,7 @@ def test_two_processes_write(store: FaissVectorStore, folder: Path) -> None:
     for start in range(200, 400, 10):
         store.upsert(SPACE, np.arange(start, start + 10), VECTORS[start : start + 10])
         store.search(SPACE, VECTORS[:1], 1)
-    other.communicate(timeout=60)
+    other.communicate(timeout=300)
 
     assert other.returncode == 0
     assert store.count(SPACE) == 400
@@ -159,7 +159,7 @@ def test_a_killed_writer(store: FaissVectorStore, folder: Path, point: str, expe
         store.upsert(SPACE, np.arange(30), VECTORS[:30])
         """,
     )
-    other.communicate(timeout=60)
+    other.communicate(timeout=300)
 
     assert other.returncode == 9
     assert store.count(SPACE) == expected

@@ -24,7 +24,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def database(path: Path) -> Iterator[Database]:
-    database = Database(path, schema=SCHEMA, version=3, wait=5)
+    database = Database(path, schema=SCHEMA, version=3, wait=120)
     yield database
     database.close()
 
@@ -62,7 +62,7 @@ def test_a_failed_block_is_undone(database: Database) -> None:
 def test_commits_survive_without_close(database: Database, path: Path) -> None:
     """What a block committed is read by another opening of the file, though nobody closed it."""
     insert(database, 1)
-    other = Database(path, schema=SCHEMA, version=3, wait=5)
+    other = Database(path, schema=SCHEMA, version=3, wait=120)
 
     assert numbers(other) == [1]
     other.close()
@@ -78,7 +78,7 @@ def test_durable_settings(database: Database) -> None:
 def test_remembered_until_somebody_commits(database: Database, path: Path) -> None:
     """``remembered`` reads once, and again after a commit by anyone."""
     insert(database, 1)
-    other = Database(path, schema=SCHEMA, version=3, wait=5)
+    other = Database(path, schema=SCHEMA, version=3, wait=120)
     reads: list[int] = []
 
     def count(connection: sqlite3.Connection) -> int:
@@ -98,7 +98,7 @@ def test_a_newer_format_is_refused(database: Database, path: Path) -> None:
     """A file with a higher format version raises SchemaTooNew for readers and writers."""
     insert(database, 1)
     database.close()
-    older = Database(path, schema=SCHEMA, version=2, wait=5)
+    older = Database(path, schema=SCHEMA, version=2, wait=120)
 
     with pytest.raises(SchemaTooNew, match="format 3"), older.reading():
         pass
@@ -120,7 +120,7 @@ def test_damage(database: Database, path: Path, damage: str) -> None:
             "scrambled": data[:4096] + bytes(byte ^ 0x55 for byte in data[4096:]),
         }[damage]
     )
-    again = Database(path, schema=SCHEMA, version=3, wait=5)
+    again = Database(path, schema=SCHEMA, version=3, wait=120)
 
     with pytest.raises(StoreDamaged) as caught:
         numbers(again)
@@ -131,7 +131,7 @@ def test_damage(database: Database, path: Path, damage: str) -> None:
 
 def test_one_writer_at_a_time(path: Path) -> None:
     """While another process writes, a writer waits; after its timeout it raises StoreBusy."""
-    first = Database(path, schema=SCHEMA, version=3, wait=5)
+    first = Database(path, schema=SCHEMA, version=3, wait=120)
     impatient = Database(path, schema=SCHEMA, version=3, wait=0.05)
     with first.writing(), pytest.raises(StoreBusy), impatient.writing():
         pass
@@ -147,7 +147,7 @@ def test_processes_that_start_together(path: Path) -> None:
     code = (
         "import sys, pathlib\n"
         "from morelike.stores.sqlite import Database\n"
-        "database = Database(pathlib.Path(sys.argv[1]), schema=sys.argv[2], version=3, wait=30)\n"
+        "database = Database(pathlib.Path(sys.argv[1]), schema=sys.argv[2], version=3, wait=300)\n"
         "for number in range(int(sys.argv[3]), 60, 3):\n"
         "    with database.writing() as connection:\n"
         "        connection.execute('INSERT INTO numbers (number) VALUES (?)', (number,))\n"
@@ -155,8 +155,8 @@ def test_processes_that_start_together(path: Path) -> None:
     )
     processes = [subprocess.Popen([sys.executable, "-c", code, str(path), SCHEMA, str(start)]) for start in range(3)]
 
-    assert [process.wait(60) for process in processes] == [0, 0, 0]
-    database = Database(path, schema=SCHEMA, version=3, wait=5)
+    assert [process.wait(300) for process in processes] == [0, 0, 0]
+    database = Database(path, schema=SCHEMA, version=3, wait=120)
     assert numbers(database) == list(range(60))
     database.close()
 
@@ -206,7 +206,7 @@ def test_freed_pages_return_to_the_disk(database: Database) -> None:
 
 def test_a_full_disk(small_disk) -> None:
     """On a full disk a write raises StoreFull and leaves what was there; with space again it works."""
-    database = Database(small_disk.path / "numbers.sqlite", schema=SCHEMA, version=3, wait=5)
+    database = Database(small_disk.path / "numbers.sqlite", schema=SCHEMA, version=3, wait=120)
     insert(database, 1)
     filler = small_disk.fill()
 
@@ -223,18 +223,18 @@ def test_a_full_disk(small_disk) -> None:
 def test_a_read_only_disk(small_disk) -> None:
     """On a read-only disk everything can be read; a write raises StoreReadOnly."""
     path = small_disk.path / "numbers.sqlite"
-    database = Database(path, schema=SCHEMA, version=3, wait=5)
+    database = Database(path, schema=SCHEMA, version=3, wait=120)
     insert(database, 1)
     database.close()
     small_disk.freeze()
-    frozen = Database(path, schema=SCHEMA, version=3, wait=5)
+    frozen = Database(path, schema=SCHEMA, version=3, wait=120)
 
     assert numbers(frozen) == [1]
     with pytest.raises(StoreReadOnly):
         insert(frozen, 2)
     assert numbers(frozen) == [1]
     frozen.close()
-    nowhere = Database(small_disk.path / "new" / "numbers.sqlite", schema=SCHEMA, version=3, wait=5)
+    nowhere = Database(small_disk.path / "new" / "numbers.sqlite", schema=SCHEMA, version=3, wait=120)
     with pytest.raises(StoreReadOnly):
         insert(nowhere, 1)
     nowhere.close()
@@ -246,7 +246,7 @@ def test_unmerged_changes_on_a_read_only_disk(small_disk, database: Database, pa
     for name in ("numbers.sqlite", "numbers.sqlite-wal"):
         (small_disk.path / name).write_bytes((path.parent / name).read_bytes())
     small_disk.freeze()
-    frozen = Database(small_disk.path / "numbers.sqlite", schema=SCHEMA, version=3, wait=5)
+    frozen = Database(small_disk.path / "numbers.sqlite", schema=SCHEMA, version=3, wait=120)
 
     with pytest.raises(StoreReadOnly, match="never merged"):
         numbers(frozen)

@@ -96,14 +96,14 @@ def paused(monkeypatch: pytest.MonkeyPatch, place: Any, name: str, store: FaissV
 
     def waiting(*arguments: Any, **named: Any) -> Any:
         there.set()
-        assert on.wait(30)
+        assert on.wait(120)
         return real(*arguments, **named)
 
     monkeypatch.setattr(place, name, waiting)
     thread = threading.Thread(target=store.build)
     thread.start()
     try:
-        assert there.wait(30)
+        assert there.wait(120)
         yield
     finally:
         on.set()

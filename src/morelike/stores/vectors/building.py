@@ -83,7 +83,7 @@ class Builder:
     @staticmethod
     def _without_graph(index: LayeredIndex) -> Segment | None:
         wanting = (segment for segment in index.segments if making.wants_graph(index.shape, segment))
-        return next(wanting, None)
+        return next((segment for segment in wanting if isinstance(segment, Segment)), None)
 
     def _link(self, held: Held, index: LayeredIndex, segment: Segment) -> None:
         graph = build(segment.codes, segment.linked, self._stopped)

@@ -322,8 +322,9 @@ class FaissVectorStore:
             if state is None:
                 return
             at = state.row
-            files = (self._folder / f"{each.name}{end}" for each in state.index.segments for end in (".codes", ".rows"))
-            if not all(file.exists() for file in files):  # swept elsewhere after this process could not name them
+            names = (each.name for each in state.index.segments)
+            if not all(segmentfiles.there(self._folder, name, at.shape) for name in names):
+                # swept elsewhere after this process could not name them
                 raise StoreError(f"files of space {space_id} are gone", hint="start this process again")
             if self._rows.announce_snapshot(at.id, at.born, at.revision, token):
                 with translated(self._folder):

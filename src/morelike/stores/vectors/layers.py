@@ -1,18 +1,22 @@
-"""The index of one space: segments with codes and graphs for what has settled, exact rows in memory for the rest."""
+"""The index of one space: segments for what has settled, with codes and graphs or bits in order, and exact rows in
+memory for the rest."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from morelike.stores.vectors.bits import BitSegment
+from morelike.stores.vectors.bitsearch import search_bits
 from morelike.stores.vectors.blocks import one_thread, stored_form
 from morelike.stores.vectors.flat import FlatIndex, merged
 from morelike.stores.vectors.scanning import search_segments
-from morelike.stores.vectors.segment import Pick, Segment
+from morelike.stores.vectors.segment import Segment
+from morelike.stores.vectors.settled import Pick, Settled
 from morelike.stores.vectors.shape import Shape, nothing
 from morelike.types import Ids, Scores, Vectors
 
@@ -28,7 +32,8 @@ class Picked:
 
 
 class LayeredIndex:
-    """``recent`` rows are scanned exactly; ``segments`` are searched by graph or by codes and scored exactly.
+    """``recent`` rows are scanned exactly; ``segments`` are searched by graph, by codes or by numbers of set bits, and
+    scored exactly.
 
     An id lives in one place only. Not safe by itself: searches may run side by side, but not beside a change.
     """
@@ -36,7 +41,7 @@ class LayeredIndex:
     def __init__(self, shape: Shape) -> None:
         self.shape = shape
         self.recent = FlatIndex(shape)
-        self.segments: list[Segment] = []
+        self.segments: list[Settled] = []
         self.touched: list[Ids] | None = None
         """While a segment is being made: the ids that were written or deleted meanwhile."""
 
@@ -59,7 +64,7 @@ class LayeredIndex:
         self._kill(ids)
         self.recent.remove(ids)
 
-    def settle(self, made: Segment, instead: list[Segment]) -> None:
+    def settle(self, made: Settled, instead: list[Settled]) -> None:
         """Take a segment in, made of ``instead`` and recent rows as they were when ``touched`` began."""
         touched = np.concatenate([*(self.touched or []), np.empty(0, dtype=np.int64)])
         made.kill(touched)
@@ -101,8 +106,14 @@ class LayeredIndex:
         found = self.recent.search(queries, k, None if picked is None else picked.recent, pool, threads)
         if not self.segments:
             return found
+        if self.shape.form == "bits":
+            bits = [segment for segment in self.segments if isinstance(segment, BitSegment)]
+            left: Sequence[Pick | None] = [None] * len(bits) if picked is None else picked.settled
+            asked = stored_form(self.shape, queries)
+            return search_bits(bits, left, asked, k, others=found, pool=pool, threads=threads)
         picks = [segment.pick(None) for segment in self.segments] if picked is None else picked.settled
-        parts = list(zip(self.segments, picks, strict=True))
+        pairs = zip(self.segments, picks, strict=True)
+        parts = [(segment, pick) for segment, pick in pairs if isinstance(segment, Segment)]
         best_ids, best_scores = nothing(len(queries), k)
         for at, query in enumerate(stored_form(self.shape, queries)):
             settled = search_segments(self.shape, parts, query, k, others=found[1][at], pool=pool, threads=threads)

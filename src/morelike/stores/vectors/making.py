@@ -13,14 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from morelike.stores.vectors import segmentfiles
+from morelike.stores.vectors.bits import BitSegment
+from morelike.stores.vectors.blocks import stored_columns
 from morelike.stores.vectors.codes import Codes, rotated
 from morelike.stores.vectors.files import as_bytes, written
 from morelike.stores.vectors.graph import PROBES, Stopped
 from morelike.stores.vectors.layers import LayeredIndex
 from morelike.stores.vectors.rowfile import RowFile, checksums
 from morelike.stores.vectors.segment import Segment
+from morelike.stores.vectors.settled import Settled
 from morelike.stores.vectors.shape import Shape
 from morelike.types import Ids
+from morelike.vecmath import popcount
 
 __all__ = ["Plan", "better", "claimed_due", "due", "largest", "make", "plan", "settles", "wants_graph"]
 
@@ -32,6 +36,10 @@ LARGEST_ROWS = 1 << 20
 LARGEST_BYTES = 2 << 30
 """The most that one segment holds, in float32: what is at stake when its making is broken off. Its codes are held
 three times meanwhile. Fewer and larger ones are searched faster."""
+LARGEST_BITS = 128 << 20
+"""The same for packed bits, which are all in memory, and twice while they are put in order. As many segments as there
+may be are searched together, so that more of them cost little.
+"""
 GRAPH_ROWS = 20_000
 """Rows of a segment from which on walking a graph is faster than scanning codes."""
 _DEAD = 0.2
@@ -48,12 +56,12 @@ class Plan:
     """A segment to be made of the ``recent`` first recent rows, and of the living rows of ``instead``."""
 
     recent: int
-    instead: list[Segment]
+    instead: list[Settled]
 
 
 def settles(shape: Shape) -> bool:
-    """Whether a space may have segments: codes and their bounds are about inner products."""
-    return shape.form == "dense" and shape.metric in {"cosine", "ip"}
+    """Whether a space may have segments: codes and their bounds are about inner products, folds about Tanimoto."""
+    return shape.metric in {"cosine", "ip", "tanimoto"}
 
 
 def plan(index: LayeredIndex) -> Plan | None:
@@ -62,7 +70,7 @@ def plan(index: LayeredIndex) -> Plan | None:
         return None
     limit = largest(index.shape)
     recent = min(len(index.recent), limit)
-    instead: list[Segment] = []
+    instead: list[Settled] = []
     if recent < min(limit, _enough(len(index), bool(index.segments))):
         stale = [segment for segment in index.segments if segment.dead > _DEAD * len(segment)]
         if not stale:
@@ -101,7 +109,7 @@ def better(segments: Sequence[Mapping[str, Any]], index: LayeredIndex) -> bool:
     rows = sum(each["rows"] - each["dead"] for each in segments)
     graphs = sum(each["graph"] is not None for each in segments)
     own = sum(segment.living for segment in index.segments)
-    return (rows, graphs) > (own, sum(segment.graph is not None for segment in index.segments))
+    return (rows, graphs) > (own, sum(segment.graph_digest is not None for segment in index.segments))
 
 
 def _enough(rows: int, there_are: bool) -> int:
@@ -111,12 +119,13 @@ def _enough(rows: int, there_are: bool) -> int:
 
 def largest(shape: Shape) -> int:
     """The most rows of one segment."""
-    return max(1, min(LARGEST_ROWS, LARGEST_BYTES // (shape.dim * 4)))
+    limit = LARGEST_BYTES // (shape.dim * 4) if shape.form == "dense" else LARGEST_BITS // stored_columns(shape)
+    return max(1, min(LARGEST_ROWS, limit))
 
 
-def wants_graph(shape: Shape, segment: Segment) -> bool:
+def wants_graph(shape: Shape, segment: Settled) -> bool:
     """Rows of different lengths make poor graphs, so only cosine spaces get one."""
-    missing = segment.graph is None and not segment.unlinkable
+    missing = segment.graph_digest is None and not segment.unlinkable
     return missing and shape.metric == "cosine" and segment.linked >= GRAPH_ROWS
 
 
@@ -128,15 +137,16 @@ def make(
     *,
     looking: Callable[[], AbstractContextManager[None]],
     stopped: Callable[[], bool],
-) -> Segment:
+) -> Settled:
     """The segment; its files are complete. ``index`` is left as it is, and must note what is
     ``touched``. ``looking`` keeps changes out for as long as recent rows are read. Raises Stopped, Damaged, OSError.
     """
     with looking():
         source = _Source(index, due)
     name = f"{space_id:d}-{uuid.uuid4().hex}"
+    maker = _Maker(folder, name, index.shape, source, looking=looking, stopped=stopped)
     try:
-        return _Maker(folder, name, index.shape, source, looking=looking, stopped=stopped).made()
+        return maker.made() if index.shape.form == "dense" else maker.ordered()
     except BaseException:
         segmentfiles.remove_files(folder, name)
         raise
@@ -159,16 +169,17 @@ class _Source:
         self._owners = np.concatenate(owners)
         self._rows = np.concatenate(rows)
 
-    def read(self, places: Ids) -> NDArray[np.float32]:
+    def read(self, places: Ids) -> NDArray[Any]:
         """Rows in stored form; those that were deleted meanwhile are zeros, and dead when the segment is used."""
-        found = np.zeros((len(places), self._recent.shape.dim), dtype=np.float32)
+        shape = self._recent.shape
+        found = np.zeros((len(places), stored_columns(shape)), dtype=shape.dtype)
         owners = self._owners[places]
         recent = owners < 0
         found[recent] = self._recent.stored(self.ids[places[recent]])
         for number, segment in enumerate(self._segments):
             mine = owners == number
             if mine.any():
-                found[mine] = segment.rows.read(self._rows[places[mine]])
+                found[mine] = segment.read(self._rows[places[mine]])
         return found
 
 
@@ -207,6 +218,21 @@ class _Maker:
         segment.codes_digest = segmentfiles.write_codes(self._folder, self._name, ids, checks, codes, linked=linked)
         return segment
 
+    def ordered(self) -> BitSegment:
+        """Packed bits, by how many are set."""
+        count, width = len(self._source.ids), stored_columns(self._shape)
+        counts = np.empty(count, dtype=np.int32)
+        for start in range(0, count, _CHUNK):
+            counts[start : start + _CHUNK] = popcount(self._read(np.arange(start, min(start + _CHUNK, count))))
+        order = np.lexsort((self._source.ids, counts))
+        rows = np.empty((count, width), dtype=np.uint8)
+        for start in range(0, count, _CHUNK):
+            rows[start : start + _CHUNK] = self._read(order[start : start + _CHUNK])
+        starts = np.searchsorted(counts[order], np.arange(8 * width + 2))
+        segment = BitSegment(self._name, self._source.ids[order], rows, starts)
+        segment.codes_digest = segmentfiles.write_bits(self._folder, segment)
+        return segment
+
     def _write(self, order: Ids, codes: Codes) -> NDArray[np.uint64]:
         """The file of rows, and the codes beside it."""
         checks = np.empty(len(order), dtype=np.uint64)
@@ -219,7 +245,7 @@ class _Maker:
                 file.write(as_bytes(stored))
         return checks
 
-    def _read(self, places: Ids) -> NDArray[np.float32]:
+    def _read(self, places: Ids) -> NDArray[Any]:
         if self._stopped():
             raise Stopped
         with self._looking():

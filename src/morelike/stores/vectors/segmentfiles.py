@@ -1,6 +1,7 @@
-"""How a segment lies on disk: ``NAME.rows`` (float32), ``NAME.codes`` (ids, checksums, codes), ``NAME.graph``.
+"""How a segment lies on disk: ``NAME.rows`` (float32), ``NAME.codes`` (ids, checksums, codes), ``NAME.graph``; or, of
+packed bits, ``NAME.bits`` (ids, where each number of set bits starts, rows).
 
-All three are written once and never changed. Only a snapshot says which of them belong to a space, and with which
+All of them are written once and never changed. Only a snapshot says which of them belong to a space, and with which
 digest; what no snapshot names is swept away.
 """
 
@@ -14,19 +15,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from morelike.stores.disk import remove
+from morelike.stores.vectors.bits import BitSegment
+from morelike.stores.vectors.blocks import stored_columns
 from morelike.stores.vectors.codes import Codes
 from morelike.stores.vectors.files import Unusable, opened, write_checked
 from morelike.stores.vectors.graph import Graph
 from morelike.stores.vectors.rowfile import Damaged, RowFile
 from morelike.stores.vectors.segment import Segment
+from morelike.stores.vectors.settled import Settled
 from morelike.stores.vectors.shape import Shape
 from morelike.types import Ids
 
-__all__ = ["ENDINGS", "is_name", "load", "load_graph", "remove_files", "write_codes", "write_graph"]
+__all__ = [
+    "ENDINGS",
+    "is_name",
+    "load",
+    "load_graph",
+    "remove_files",
+    "there",
+    "write_bits",
+    "write_codes",
+    "write_graph",
+]
 
-ENDINGS = (".rows", ".codes", ".graph")
+ENDINGS = (".rows", ".codes", ".graph", ".bits")
 _CODES = b"morelike codes 1\n"
 _GRAPH = b"morelike graph 1\n"
+_BITS = b"morelike bits 1\n"
 _GRAPH_BYTES = 512
 """More than a row's links take."""
 _LARGEST = 2**31 - 1
@@ -36,6 +51,19 @@ _LARGEST = 2**31 - 1
 def is_name(name: object, space_id: int) -> bool:
     """Whether a snapshot may mean a file of its own space by it."""
     return isinstance(name, str) and re.fullmatch(rf"{space_id:d}-[0-9a-f]{{32}}", name) is not None
+
+
+def there(folder: Path, name: str, shape: Shape) -> bool:
+    """Whether the files are there without which a segment is of no use."""
+    endings = (".codes", ".rows") if shape.form == "dense" else (".bits",)
+    return all((folder / f"{name}{ending}").exists() for ending in endings)
+
+
+def write_bits(folder: Path, segment: BitSegment) -> str:
+    """The digest. Raises OSError."""
+    header = {"rows": len(segment), "width": segment.width}
+    arrays: list[NDArray[Any]] = [segment.ids, segment.starts, segment.rows]
+    return write_checked(folder / f"{segment.name}.bits", "segment", _BITS, header, arrays)
 
 
 def write_codes(folder: Path, name: str, ids: Ids, checks: NDArray[np.uint64], codes: Codes, *, linked: int) -> str:
@@ -51,8 +79,28 @@ def write_graph(folder: Path, name: str, graph: Graph) -> str:
     )
 
 
-def load(folder: Path, name: str, digest: str, shape: Shape) -> Segment:
+def load(folder: Path, name: str, digest: str, shape: Shape) -> Settled:
     """A segment without its graph. Raises Unusable, FileNotFoundError."""
+    load_it = _load_codes if shape.form == "dense" else _load_bits
+    segment = load_it(folder, name, digest, shape)
+    segment.codes_digest = digest
+    return segment
+
+
+def _load_bits(folder: Path, name: str, digest: str, shape: Shape) -> BitSegment:
+    with opened(folder / f"{name}.bits", _BITS) as file:
+        rows, width = file.number("rows"), stored_columns(shape)
+        if file.number("width") != width or rows > _LARGEST:
+            raise Unusable("it belongs to another space")
+        file.holds(rows * (8 + width) + 8 * (8 * width + 2))
+        ids, starts = file.array((rows,), "<i8"), file.array((8 * width + 2,), "<i8")
+        data = file.array((rows, width), np.uint8)
+        if file.finish() != digest:
+            raise Unusable("it is another segment than the snapshot means")
+    return BitSegment(name, ids.astype(np.int64, copy=False), data, starts.astype(np.int64, copy=False))
+
+
+def _load_codes(folder: Path, name: str, digest: str, shape: Shape) -> Segment:
     with opened(folder / f"{name}.codes", _CODES) as file:
         rows, linked = file.number("rows"), file.number("linked")
         if file.number("dim") != shape.dim or rows > _LARGEST or linked > rows:
@@ -73,9 +121,7 @@ def load(folder: Path, name: str, digest: str, shape: Shape) -> Segment:
         raise
     except OSError as error:
         raise Unusable(f"it cannot be read: {error}") from error
-    segment = Segment(name, ids.astype(np.int64, copy=False), codes, row_file, linked)
-    segment.codes_digest = digest
-    return segment
+    return Segment(name, ids.astype(np.int64, copy=False), codes, row_file, linked)
 
 
 def load_graph(folder: Path, segment: Segment, digest: str) -> Graph:

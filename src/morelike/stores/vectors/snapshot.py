@@ -18,6 +18,7 @@ from morelike.stores.vectors.layers import LayeredIndex
 from morelike.stores.vectors.rowfile import Damaged
 from morelike.stores.vectors.rows import SpaceRow
 from morelike.stores.vectors.segment import Segment
+from morelike.stores.vectors.settled import Settled
 
 __all__ = ["Claims", "Unusable", "claims", "named", "read", "verify", "write"]
 
@@ -85,10 +86,9 @@ def verify(path: Path, row: SpaceRow) -> None:
     index, said = read(path, row)
     try:
         for segment, each in zip(index.segments, said.segments, strict=True):
-            if each["graph"] is not None and segment.graph is None:
+            if each["graph"] is not None and segment.graph_digest is None:
                 raise Unusable(f"{segment.name}: its graph is damaged")
-            for _ in segment.rows.chunks():
-                pass
+            segment.verify()
     except (Damaged, OSError) as error:
         raise Unusable(str(error)) from error
     finally:
@@ -102,8 +102,7 @@ def claims(path: Path, row: SpaceRow) -> Claims | None:
             said = _claims(file, row)
     except (OSError, Unusable):
         return None
-    files = (path.with_name(f"{each['name']}{ending}") for each in said.segments for ending in (".codes", ".rows"))
-    return said if all(file.exists() for file in files) else None
+    return said if all(segmentfiles.there(path.parent, each["name"], row.shape) for each in said.segments) else None
 
 
 def named(path: Path, space_id: int) -> set[str] | None:
@@ -119,7 +118,7 @@ def named(path: Path, space_id: int) -> set[str] | None:
     return {name for name in names if segmentfiles.is_name(name, space_id)}
 
 
-def _segment(folder: Path, row: SpaceRow, said: dict[str, Any], bits: NDArray[np.uint8]) -> Segment:
+def _segment(folder: Path, row: SpaceRow, said: dict[str, Any], bits: NDArray[np.uint8]) -> Settled:
     name, count = said["name"], said["rows"]
     try:
         segment = segmentfiles.load(folder, name, said["codes"], row.shape)
@@ -129,7 +128,7 @@ def _segment(folder: Path, row: SpaceRow, said: dict[str, Any], bits: NDArray[np
     except (Unusable, FileNotFoundError) as reason:
         raise Unusable(f"{name}: {reason}") from reason
     segment.unlinkable = said["unlinkable"]
-    if said["graph"] is not None:
+    if said["graph"] is not None and isinstance(segment, Segment):
         try:
             segment.link(segmentfiles.load_graph(folder, segment, said["graph"]), said["graph"])
         except (Unusable, FileNotFoundError) as reason:
