@@ -1,0 +1,81 @@
+"""Files of many items, on their way in: a table of molecules, a FASTA file. Each record becomes a blob of its own.
+
+A record's uri is the file's with ``#record=N``; it is as old as its file, and is kept also where files stay in place,
+as a member of an archive is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+
+from morelike.errors import ItemError, MissingExtra, SourceError
+from morelike.protocols import Configured, HoldsRecords, Modality
+from morelike.registry import MODALITIES
+from morelike.settings import Settings
+from morelike.sources.opening import failing_blob
+from morelike.sources.tables import names_files
+from morelike.types import Blob, Metadata
+
+__all__ = ["Holds", "configured", "holds_of", "unpacked"]
+
+HEAD = 4096
+_RECORD = re.compile(r"#record=[0-9]+\Z")
+Holds = Callable[[bytes, str], bool]
+"""Whether a file with these first bytes and this name holds records. Never raises."""
+
+
+def configured(name: str, settings: Settings, options: Metadata) -> Modality:
+    """The modality as a collection with these options reads by it. Raises UnknownName, MissingExtra."""
+    modality: Modality = MODALITIES.load(name)(settings)
+    return modality.configured(options) if isinstance(modality, Configured) else modality
+
+
+def unpacked(blobs: Iterable[Blob], modality: Modality) -> Iterator[Blob]:
+    """The blobs, each that holds records of this modality replaced by these; lazily, and in order."""
+    return _unpacked(blobs, modality) if isinstance(modality, HoldsRecords) else iter(blobs)
+
+
+def _unpacked(blobs: Iterable[Blob], modality: HoldsRecords) -> Generator[Blob]:
+    for blob in blobs:
+        if _RECORD.search(blob.uri):  # it came out of a file already
+            yield blob
+            continue
+        try:
+            held = modality.holds(blob.read(HEAD), blob.name)
+        except (ItemError, OSError):  # whoever reads it says why; what was in it may still be there for ``sync``
+            yield replace(blob, path=None)
+            continue
+        if not held:
+            yield blob
+            continue
+        try:
+            yield from modality.records(blob)
+        except SourceError as error:
+            yield failing_blob(blob.uri, blob.name, error.message, hint=error.hint)
+        except OSError as error:
+            yield failing_blob(blob.uri, blob.name, f"{blob.uri} cannot be read: {error.strerror or error}")
+
+
+def holds_of(modality: Modality | None, settings: Settings) -> Holds | None:
+    """How this modality knows files of records; None where it knows none.
+
+    While nobody has said which modality it is to be, any: but a table that names files is a table of files then.
+    """
+    if modality is not None:
+        return modality.holds if isinstance(modality, HoldsRecords) else None
+
+    def anybody(head: bytes, name: str) -> bool:
+        return not names_files(head, name) and any(one.holds(head, name) for one in _holders(settings))
+
+    return anybody
+
+
+def _holders(settings: Settings) -> Iterator[HoldsRecords]:
+    for name in MODALITIES:
+        with suppress(MissingExtra, ImportError):
+            one = MODALITIES.load(name)(settings)
+            if isinstance(one, HoldsRecords):
+                yield one
