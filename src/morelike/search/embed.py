@@ -19,7 +19,7 @@ from morelike.errors import DecodeError, OriginalGone, QueryError, SpaceMismatch
 from morelike.lane import EncoderLane
 from morelike.originals import stored_blob
 from morelike.prepare import crop_image, decoding, load_segments
-from morelike.protocols import Modality
+from morelike.protocols import Modality, ReadsText
 from morelike.search.clock import Clock
 from morelike.search.reading import MOST_SEGMENTS, cut, readers, spread
 from morelike.types import WHOLE, Blob, Collection, Example, ItemState, Kind, Query, Space, Span, Vectors
@@ -129,7 +129,7 @@ class Embedder:
     def _part(self, space: Space, example: Example, states: Mapping[str, ItemState], clock: Clock) -> _Part:
         part = _Part(example, space.kind, [])
         if example.form == "text":
-            self._text(space, example, part)
+            self._text(space, example, part, clock)
         elif example.form == "payload":
             self._payload(space, example, part)
         elif example.form == "item" and example.crop is None:
@@ -147,8 +147,11 @@ class Embedder:
         with clock.stage("embed"):
             self._stored(space, example, part, state)
 
-    def _text(self, space: Space, example: Example, part: _Part) -> None:
+    def _text(self, space: Space, example: Example, part: _Part, clock: Clock) -> None:
         if "text" not in space.card.kinds:
+            if isinstance(self.modality, ReadsText):  # a SMILES is no words but the molecule itself
+                part.example = replace(example, form="blob", content=self.modality.of_text(str(example.content)))
+                self._blob(space, part.example, part, clock)
             return
         part.kind = "text"
         text = str(example.content).encode("utf-8", "surrogatepass")

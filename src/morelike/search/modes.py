@@ -5,18 +5,68 @@ A mode is ``(Asked, n) -> list[Ranked]``: at most ``n`` segments a space, best f
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from morelike.errors import QueryError
+from morelike.protocols import ReadsText
 from morelike.search.clips import NEAREST, Aligned, Aligning, Clip, clip_of
 from morelike.search.clock import Clock
 from morelike.search.embed import Embedder, Embedding, texts_of, units
-from morelike.types import Ids, ItemState, Metadata, Query, Scores, Space, Span, Vectors, Within
+from morelike.types import Ids, ItemState, Metadata, Query, Scores, Segment, Space, Span, Vectors, Within
 
-__all__ = ["Asked", "Detail", "Ranked", "hybrid", "keyword", "similar"]
+__all__ = ["Asked", "Detail", "Ranked", "hybrid", "keyword", "settled", "similar"]
+
+OPTIONS: Mapping[str, Mapping[str, bool | float | str]] = {
+    "containment": {"of": "query"},
+    "hybrid": {},
+    "keyword": {},
+    "recording": {},
+    "similar": {"rescore": True},
+    "substructure": {"read": "auto", "stereo": False},
+    "superstructure": {"stereo": False},
+    "tversky": {"alpha": 0.9, "beta": 0.1},
+}
+"""What each mode can be told, with what holds where it is not. Modes that are not named here check for themselves."""
+_YES_AND_NO = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+
+
+def settled(mode: str, given: Metadata) -> dict[str, Any]:
+    """A mode's options, complete. Texts stand for numbers and for yes and no, as on a command line.
+
+    Raises QueryError on one that the mode does not know or cannot use.
+    """
+    known = OPTIONS.get(mode)
+    if known is None:
+        return dict(given)
+    strange = [name for name in given if name not in known]
+    if strange:
+        hint = f"it takes: {', '.join(known)}" if known else "it takes none"
+        raise QueryError(f"the mode {mode} has no option {strange[0]!r}", hint=hint)
+    return {name: _option(name, given[name], usual) if name in given else usual for name, usual in known.items()}
+
+
+def _option(name: str, value: Any, usual: bool | float | str) -> bool | float | str:
+    if isinstance(usual, bool):
+        found = value if isinstance(value, bool) else _YES_AND_NO.get(str(value).strip().lower())
+        if found is not None:
+            return found
+        raise QueryError(f"the option {name} cannot be {value!r}", hint="true or false")
+    if isinstance(usual, str):
+        if isinstance(value, str):
+            return value
+        raise QueryError(f"the option {name} cannot be {value!r}", hint=f"for example {usual!r}")
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise QueryError(f"the option {name} cannot be {value!r}", hint=f"a number, for example {usual:g}")
+    return number
 
 
 @dataclass(slots=True, eq=False)
@@ -36,6 +86,10 @@ class Asked:
     """By space and how many were asked for: the (m, n) nearest segments, where they are known already."""
     aligned: dict[int, list[Aligned]] = field(default_factory=dict)
     """By space: the items in which a clip was looked for, best first."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """The query's own, complete, as ``settled`` gives them."""
+    explain: Callable[[Sequence[Segment]], list[Metadata]] | None = None
+    """Set by a mode that can say why of the hits that are shown; asked of no others."""
 
     def embedding(self, space: Space) -> Embedding:
         """The examples, decoded; at the encoder or not yet."""
@@ -64,7 +118,8 @@ class Asked:
         return found
 
     def dense_spaces(self) -> list[Space]:
-        return [space for space in self.spaces if space.has_vectors]
+        """Those in which likeness is measured."""
+        return [space for space in self.spaces if space.has_vectors and not space.is_screen]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +142,8 @@ class Ranked:
     all: bool
     details: Mapping[int, Detail] = field(default_factory=dict)
     """By segment id, where there is more to say."""
+    unit: str = ""
+    """What the scores are, where that is not the space's own metric."""
 
 
 def similar(asked: Asked, n: int) -> list[Ranked]:
@@ -95,7 +152,8 @@ def similar(asked: Asked, n: int) -> list[Ranked]:
     """
     spaces = asked.dense_spaces()
     wordless = all("text" not in space.card.kinds for space in spaces)
-    if wordless and any(example.form == "text" for example in asked.query.examples):
+    written = isinstance(asked.embedder.modality, ReadsText)  # a text may be an item itself
+    if wordless and not written and any(example.form == "text" for example in asked.query.examples):
         raise QueryError(_why_nothing(asked), hint=_what_instead(asked))
     spoken_to = [space for space in spaces if len(asked.query_vectors(space))]
     answers = [_in_time(asked, space, n) or _best_of(space, *asked.nearest(space, n), n) for space in spoken_to]

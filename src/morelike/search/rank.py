@@ -58,7 +58,8 @@ def _items_of(catalog: Catalog, collection: Collection, answer: Ranked, without:
         segment = segments.get(identifier)
         if segment is not None and segment.item_id not in best and segment.item_id not in without:
             detail = answer.details.get(identifier, NOTHING_MORE)
-            unit = {**units(answer.space, score), **detail.unit}
+            own = {answer.unit: score} if answer.unit else units(answer.space, score)
+            unit = {**own, **detail.unit}
             best[segment.item_id] = Candidate(segment, score, unit, detail.why, detail.span)
     return list(best.values())
 

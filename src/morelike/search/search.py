@@ -14,15 +14,15 @@ from morelike.calibration import Scale
 from morelike.errors import QueryError
 from morelike.fields import bring_up, keeps_fields
 from morelike.lane import EncoderLane
-from morelike.originals import stored_blob
 from morelike.protocols import Modality, Rescorer
 from morelike.records import Shown
-from morelike.registry import MODES, RESCORERS
+from morelike.registry import MODES
 from morelike.search.clock import Clock
 from morelike.search.embed import Embedder, units
-from morelike.search.modes import Asked
+from morelike.search.modes import Asked, settled
 from morelike.search.rank import Candidate, candidates
-from morelike.types import WHOLE, Answer, Collection, Example, Hit, Ids, ItemState, Query, SegmentSpec, Space, Within
+from morelike.search.rescoring import Rescoring, rescoring_of
+from morelike.types import Answer, Collection, Example, Hit, Ids, ItemState, Query, Space, Within
 from morelike.vecmath import similarity
 from morelike.wiring import Stores
 
@@ -31,8 +31,6 @@ __all__ = ["Search"]
 LARGEST_PAGE = 10_000
 DEEPEST_PAGE = 1_000_000
 HEAVIEST = 1e6
-RESCORED = 100
-"""How many of the best candidates a rescorer looks at, beyond the page asked for."""
 TOGETHER = 16
 """How many queries of a list are worked on at a time."""
 FUSED = 1000
@@ -92,28 +90,31 @@ class Search:
         _check(query)
         with clock.stage("catalog"):
             query, states = self._whole_ids(query)
-        return Asked(self._embedder, self._spaces, query, states, self._within(query, clock), clock)
+        options = settled(query.mode, query.options)
+        return Asked(self._embedder, self._spaces, query, states, self._within(query, clock), clock, options=options)
 
     def _answer(self, asked: Asked, rescorer: Rescorer | None) -> Answer:
         query, clock = asked.query, asked.clock
         mode = MODES.load(query.mode)
+        rescoring = rescoring_of(asked, rescorer)
         needed = query.offset + query.k + 1
-        if rescorer is not None:
-            needed = max(needed, RESCORED)
+        if rescoring is not None and rescoring.ranks:
+            needed = max(needed, rescoring.most)
         found = self._enough(mode, asked, needed)
         if not found and asked.vectors:
             self._embedder.check_vectors(self._spaces)
         scale = Scale(self._stores, self._spaces, query)
         nothing_similar = bool(found) and scale.nothing_similar(found[0].segment.kind, found[0].unit, found[0].score)
-        if rescorer is not None:
+        if rescoring is not None and rescoring.ranks:
             with clock.stage("rescore"):
-                found = self._rescored(rescorer, query, found[:needed])
+                found = rescoring.ranked(found)
         if query.threshold is not None:
             found = [candidate for candidate in found if candidate.score >= query.threshold]
+        page = self._explained(found[query.offset : query.offset + query.k], asked, rescoring)
         with clock.stage("catalog"):
-            hits = self._hits(found[query.offset : query.offset + query.k], scale)
+            hits = self._hits(page, scale)
         more = len(found) > query.offset + query.k
-        return Answer(hits, more, clock.seconds if query.explain else {}, nothing_similar)
+        return Answer(hits, more, clock.seconds if query.explain or query.timed else {}, nothing_similar)
 
     def _together(self, group: Sequence[Asked]) -> None:
         """Their examples through the encoder together, and their vectors through the index together."""
@@ -198,31 +199,21 @@ class Search:
         """How many segments to ask a space for at first; ``needed`` items, or those of the page and one more."""
         n = (needed or asked.query.offset + asked.query.k + 1) + len(asked.states)
         if (
-            sum(space.card.form != "sketch" for space in asked.spaces) > 1
+            sum(space.card.form != "sketch" and not space.is_screen for space in asked.spaces) > 1
         ):  # ranks are fused: how deep one looks must not change from page to page
             n = max(n, FUSED)
         return n
 
-    def _rescored(self, rescorer: Rescorer, query: Query, found: list[Candidate]) -> list[Candidate]:
-        """The candidates again, by their exact score in the field's unit."""
-        example = query.examples[0]
-        if example.form == "text":
-            raise QueryError(f"{rescorer.name} compares with an example, not with words", hint="leave --text out")
-        payload = example.content
-        if example.form in {"item", "blob"}:
-            blob = (
-                stored_blob(self._stores, self._collection, example.content)
-                if example.form == "item"
-                else example.content
-            )
-            payload = self._modality.load(blob, SegmentSpec(rescorer.kinds[0], example.at or WHOLE), {})
-        rescored = []
-        for candidate in found:
-            blob = stored_blob(self._stores, self._collection, candidate.segment.item_id)
-            spec = SegmentSpec(candidate.segment.kind, candidate.segment.span)
-            score, why = rescorer.rescore(payload, self._modality.load(blob, spec, {}))
-            rescored.append(replace(candidate, score=score, unit={**candidate.unit, rescorer.unit: score}, why=why))
-        return sorted(rescored, key=lambda candidate: (-candidate.score, candidate.segment.item_id))
+    def _explained(self, page: Sequence[Candidate], asked: Asked, rescoring: Rescoring | None) -> Sequence[Candidate]:
+        """Why each of the page's hits is one. What a rescorer ranked gets its further units."""
+        if rescoring is not None:
+            with asked.clock.stage("rescore"):
+                return rescoring.explained(page)
+        if asked.explain is None or not asked.query.explain:
+            return page
+        with asked.clock.stage("explain"):
+            whys = asked.explain([candidate.segment for candidate in page])
+        return [replace(one, why={**one.why, **why}) for one, why in zip(page, whys, strict=True)]
 
     def _hits(self, page: Sequence[Candidate], scale: Scale) -> tuple[Hit, ...]:
         shown = self._stores.catalog.shown(self._collection, [candidate.segment.item_id for candidate in page])
@@ -252,12 +243,6 @@ def metadata_of(item: Shown) -> dict[str, Any]:
     if len(item.uris) > 1:
         metadata["other_sources"] = list(item.uris[1:])
     return metadata
-
-
-def named_rescorer(name: str) -> Rescorer:
-    """The registered rescorer of that name. Raises UnknownName, MissingExtra."""
-    rescorer: Rescorer = RESCORERS.load(name)()
-    return rescorer
 
 
 def _check(query: Query) -> None:

@@ -29,7 +29,7 @@ from morelike.testing.images import write_images
 from morelike.testing.toys import ToyJointEncoder, ToyWords
 from morelike.types import Blob, Card, Example, Query, Span
 
-WAIT = 20.0
+WAIT = 120.0
 TERMS = Card("bm25", "terms", "terms", 0, "bm25", {"text": {}}, fingerprint="1")
 
 
