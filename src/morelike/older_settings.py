@@ -16,8 +16,16 @@ from morelike.errors import SettingsError
 
 __all__ = ["OlderSettings", "older_settings"]
 
-OldMetric = Literal["L2", "IP"]
-_METRICS: Final[Mapping[str, OldMetric]] = {"": "L2", "L2": "L2", "IP": "IP", "COSINE": "IP"}  # of unit vectors
+OldMetric = Literal["", "L2", "IP", "JACCARD"]
+_METRICS: Final[Mapping[str, OldMetric]] = {
+    "": "",
+    "L2": "L2",
+    "IP": "IP",
+    "COSINE": "IP",  # of unit vectors
+    "JACCARD": "JACCARD",
+}
+_CLASSES: Final = "data/gene_class.txt"
+"""The file that the older DNA server read below its own folder where ``SEQ_CLASS_PATH`` said nothing."""
 _OF_DATABASE: Final = ("MYSQL_PORT", "MYSQL_USER", "MYSQL_PWD", "MYSQL_DB")
 _TABLES: Final = ("DEFAULT_TABLE", "MILVUS_TABLE")
 _FOLDERS: Final = ("INTERNAL_DATAPATH", "DATAPATH1")
@@ -31,7 +39,7 @@ _WITHOUT_USE: Final = {
     "UPLOAD_PATH": "uploads are kept in the library, under no name of theirs",
     "DATA_PATH": "files of loaded folders stay where they are",
     "OUT_PATH": "files of loaded folders stay where they are",
-    "MODEL_PATH": "MORELIKE_MODELS names folders with weights",
+    "MODEL_PATH": "MORELIKE_MODELS names folders with weights; a pickled vectorizer is never read",
 }
 
 
@@ -42,10 +50,15 @@ class OlderSettings:
     settings: Mapping[str, Any] = field(default_factory=dict, repr=False)  # the catalog's address has a password
     table: str = ""
     top_k: int | None = None
-    metric: OldMetric = "L2"
+    metric: OldMetric = ""
+    """"": each server's own."""
     dimension: int | None = None
     limit: float | None = None
     """Squared L2 of unit vectors, beyond which ``video-objects`` answers with nothing."""
+    kmer: int | None = None
+    """Letters of a word of ``dna``."""
+    classes: Path | None = None
+    """The table with which ``dna`` names classes: a tab between ``class`` and ``gene_family``."""
     roots: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -61,7 +74,8 @@ def older_settings(environ: Mapping[str, str] | None = None) -> OlderSettings:
         settings["catalog"] = _mysql(given, outside.get("MYSQL_PWD"))
     metric = given.get("METRIC_TYPE", "").upper()
     if metric not in _METRICS:
-        raise SettingsError(f"METRIC_TYPE is {metric[:40]!r}", hint="L2, IP or COSINE")
+        raise SettingsError(f"METRIC_TYPE is {metric[:40]!r}", hint="L2, IP or COSINE; JACCARD of molecules")
+    classes = Path(given.get("SEQ_CLASS_PATH", _CLASSES)).expanduser()
     folders: dict[str, Path] = {name: Path(given[name]).expanduser() for name in _FOLDERS if name in given}
     return OlderSettings(
         settings=settings,
@@ -70,6 +84,8 @@ def older_settings(environ: Mapping[str, str] | None = None) -> OlderSettings:
         metric=_METRICS[metric],
         dimension=_number(given, "VECTOR_DIMENSION"),
         limit=_distance(given, "DISTANCE_LIMIT"),
+        kmer=_number(given, "KMER_K"),
+        classes=classes if classes.is_file() else None,
         roots=tuple(dict.fromkeys(folder for folder in folders.values() if folder.is_dir())),
         notes=tuple(_notes(given, settings, folders)),
     )
@@ -91,6 +107,8 @@ def _notes(given: Mapping[str, str], settings: Mapping[str, Any], folders: Mappi
                 f"server's {_THEIRS['database']} is the database server's own (MYSQL_DB names another one)"
             )
     yield from _unused(given)
+    if "SEQ_CLASS_PATH" in given and not Path(given["SEQ_CLASS_PATH"]).expanduser().is_file():
+        yield "SEQ_CLASS_PATH is not used: there is no file of that name here"
     for name, folder in folders.items():
         if not folder.is_dir():
             yield f"{name} is not used: there is no folder of that name here; --allow-root DIR names another"

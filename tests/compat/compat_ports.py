@@ -19,9 +19,11 @@ __all__ = ["REAL", "alone_on", "listen_on_real"]
 
 REAL: Mapping[str, int] = {
     "audio": 8002,
+    "dna": 5001,
     "image": 5000,
     "image-engine": 6200,
     "image-objects": 5000,
+    "molecule": 5000,
     "video": 5000,
     "video-objects": 5000,
 }

@@ -16,6 +16,9 @@ ROUTES = {
         GET /data, GET /progress, POST /audio/load, POST /audio/search, POST /audio/search/local, GET /audio/count,
         POST /audio/drop, GET /getAudio, GET /getSpectrogram, POST /audio/insert
     """,
+    "dna": """
+        POST /text/load, GET /text/search, POST /text/count, POST /text/drop
+    """,
     "image": """
         GET /data, GET /progress, POST /img/load, POST /img/upload, POST /img/search, POST /img/count, POST /img/drop,
         POST /api/v1/train, GET /api/v1/process, POST /api/v1/count, POST /api/v1/delete, POST /api/v1/search,
@@ -23,6 +26,9 @@ ROUTES = {
     """,
     "image-objects": """
         GET /data, GET /progress, POST /img/load, POST /img/search, POST /img/count, POST /img/drop
+    """,
+    "molecule": """
+        GET /data, GET /progress, POST /data/load, POST /data/search, POST /data/count, POST /data/drop
     """,
     "video": """
         GET /data, GET /progress, POST /video/load, POST /video/search, POST /video/count, POST /video/drop

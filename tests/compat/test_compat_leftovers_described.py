@@ -27,6 +27,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CompatServers]
     root = folder / "root"
     write_images(root / "pictures", 3, size=48)
     write_sounds(root / "sounds", 2)
+    (root / "a.smi").write_text("CCO ethanol\nCCN\n")
     with compat_server(folder / "library", *NAMES, allow_roots=(root,)) as running:
         yield running
 
@@ -176,6 +177,34 @@ def _engine(client: Client, root: str) -> Iterator[tuple[str, str, Answer]]:  # 
     yield "get", "/meta/image/{meta_uuid}", client.get(f"/meta/image/{uuid}")
 
 
+def _molecules(client: Client, root: str) -> Iterator[tuple[str, str, Answer]]:
+    yield "get", "/progress", client.get("/progress")
+    yield "post", "/data/count", client.post("/data/count")
+    yield "post", "/data/drop", client.post("/data/drop")
+    yield "post", "/data/load", client.post("/data/load", json={"File": f"{root}/a.smi"})
+    yield "post", "/data/count", client.post("/data/count")
+    for smiles in ("CCO", "c1ccc"):
+        yield "post", "/data/search", client.post("/data/search", json={"Mol": smiles})
+    yield "post", "/data/search", client.post("/data/search", json={})
+    yield "get", "/data", client.get("/data")
+    yield "post", "/data/drop", client.post("/data/drop")
+
+
+def _dna(client: Client, root: str) -> Iterator[tuple[str, str, Answer]]:  # it reads no folder
+    letters = "ACGTTGCATTAGCCGATAGGCT"
+    yield "post", "/text/count", client.post("/text/count")
+    yield "post", "/text/load", client.post("/text/load")
+    for told in ("", "\t4"):  # without a class, and with one
+        table = f"{letters}{told}\n" if told else f"sequence\tnote\n{letters}\tx\n"
+        yield "post", "/text/load", client.post("/text/load", files={"file": ("a.txt", table)})
+        found = client.get("/text/search", params={"query_sentence": letters})
+        yield "get", "/text/search", found
+    yield "get", "/text/search", client.get("/text/search")
+    yield "post", "/text/count", client.post("/text/count")
+    for _ in range(2):
+        yield "post", "/text/drop", client.post("/text/drop")
+
+
 @pytest.mark.parametrize(
     ("name", "asked"),
     [
@@ -185,6 +214,8 @@ def _engine(client: Client, root: str) -> Iterator[tuple[str, str, Answer]]:  # 
         ("video", _films),
         ("audio", _sounds),
         ("image-engine", _engine),
+        ("molecule", _molecules),
+        ("dna", _dna),
     ],
 )
 def test_answers_are_as_described(servers: CompatServers, name: str, asked: Any) -> None:

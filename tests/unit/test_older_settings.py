@@ -144,7 +144,7 @@ def test_numbers_and_the_metric() -> None:
         ("TOP_K", "²"),
         ("TOP_K", "1" * 5000),
         ("VECTOR_DIMENSION", "2048.0"),
-        ("METRIC_TYPE", "JACCARD"),
+        ("METRIC_TYPE", "HAMMING"),
         ("MILVUS_PORT", "65536"),
         ("MYSQL_PORT", "x"),
         ("MILVUS_HOST", "user:word@milvus"),

@@ -16,6 +16,11 @@ __all__ = ["OLDER", "Asked", "Older", "parse", "router_of"]
 
 PICTURES: Final = ("*.jpg", "*.jpeg", "*.png", "*.bmp", "*.webp", "*.gif")
 SOUNDS: Final = ("*.wav", "*.aif", "*.aiff", "*.mp3", "*.ogg", "*.flac", "*.m4a")
+MOLECULES: Final = tuple(
+    f"*{ending}{packed}"
+    for ending in (".smi", ".smiles", ".ism", ".can", ".inchi", ".sdf", ".sd", ".mol", ".csv", ".tsv", ".tab", ".txt")
+    for packed in ("", ".gz")
+)
 FILMS: Final = ("*.gif", "*.mp4", "*.avi", "*.mov", "*.mkv", "*.webm", "*.flv", "*.wmv", "*.mpg", "*.mpeg")
 
 
@@ -40,6 +45,12 @@ class Older:
     """Whether queries are cut into the objects that they show; so are items where ``options`` have ``regions``."""
     limit: float | None = None
     """Squared L2 of unit vectors: what is no nearer is not answered. None: everything is."""
+    metric: str = "L2"
+    """What it compared by where ``METRIC_TYPE`` says nothing. ``JACCARD``, of fingerprints, whatever that says."""
+    things: str = "file"
+    """What is loaded, in a sentence."""
+    kmer: int | None = None
+    """Its ``KMER_K``: how many letters its words had. None: it knew none."""
 
 
 _ROWS: Final = (
@@ -54,6 +65,21 @@ _ROWS: Final = (
         10,
         SOUNDS,
         {"window": 60.0, "hop": 60.0},  # one vector for a sound of up to two minutes, as it was
+    ),
+    Older(
+        "dna",
+        "DNA sequence search",
+        "morelike.server.compat.dna",
+        5001,
+        "sequence",
+        ("dna-kmers-768",),
+        "dna_sequence",
+        10,
+        ("*.txt", "*.tsv", "*.csv"),
+        {"alphabet": "dna", "window": 10_000_000, "hop": 10_000_000},  # one vector a sequence, as it was
+        metric="IP",
+        things="sequence",
+        kmer=4,
     ),
     Older(
         "image",
@@ -89,6 +115,20 @@ _ROWS: Final = (
         PICTURES,
         {"regions": "grid"},  # or the detector that is here
         by_objects=True,
+    ),
+    Older(
+        "molecule",
+        "Molecule search",
+        "morelike.server.compat.molecule",
+        5000,
+        "molecule",
+        ("morgan-512",),
+        "milvus_mol_search",
+        10,
+        MOLECULES,
+        {"fragment": "all", "neutralise": False},  # fingerprints of what was written, salts and all
+        metric="JACCARD",
+        things="molecule",
     ),
     Older(
         "video",

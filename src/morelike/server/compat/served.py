@@ -23,7 +23,8 @@ from morelike.server.errors import Refused
 from morelike.server.limits import Gate
 from morelike.settings import Settings
 from morelike.sources import open_source
-from morelike.types import Blob, Example, Hit, Item, Query
+from morelike.types import Blob, Example, Hit, Item, Query, Source
+from morelike.unpacking import holds_of
 
 __all__ = ["MOST_ASKED", "Loading", "Row", "Served", "distance_of"]
 
@@ -42,6 +43,8 @@ class Row:
     name: str
     distance: float
     hit: Hit
+    item: Item
+    source: Source
 
 
 class Loading:
@@ -99,7 +102,9 @@ class Served:
     """The table where a request names none."""
     top_k: int
     metric: str = "L2"
-    """``L2``: squared distances of unit vectors, the least first. ``IP``: inner products, the greatest first."""
+    """``L2``: squared distances of unit vectors, the least first. ``IP``: inner products, the greatest first.
+    ``JACCARD``: 1 - Tanimoto of fingerprints, the least first.
+    """
     limit: float | None = None
     """Squared L2 of unit vectors: what is no nearer is not answered, where the server has such a limit."""
     encoder: str = ""
@@ -218,7 +223,7 @@ class Served:
         why = f"the first: {report.rejections[0].reason}" if report.rejections else "they were rejected before"
         return Refused(
             422,
-            f"none of the {bad} file{'s' * (bad != 1)} of {folder[:200]} could be taken in; {why}",
+            f"none of the {bad} {self.older.things}{'s' * (bad != 1)} of {folder[:200]} could be taken in; {why}",
             hint=f"`morelike ls {table} --rejected` lists them",
         )
 
@@ -231,11 +236,13 @@ class Served:
     ) -> AddReport:
         load = self.loading.begin() if begun is None else begun
         through = 0
+        settings = self.library.settings
         try:
+            holds = holds_of(MODALITIES.load(self.older.modality)(settings), settings)
             if self.parts.closing.is_set():
                 raise Refused(503, "the server is being stopped; nothing was loaded")
             for place in (thing for thing in things if isinstance(thing, str)):
-                open_source(place, self.library.settings)  # one that may not be read makes no table
+                open_source(place, settings, holds=holds)  # one that may not be read makes no table
             opened = self.made(table)
             report = opened.add(
                 *things,
@@ -280,8 +287,11 @@ class Served:
         rows: list[Row] = []
         for hit in hits:
             item = sources.get(hit.item)
-            own = sorted((source.uri, source.name) for source in item.sources) if item is not None else []
-            rows += [Row(uri, name, distance_of(hit, self.metric), hit) for uri, name in own]
+            if item is None:  # dropped this moment
+                continue
+            distance = distance_of(hit, self.metric)
+            own = sorted(item.sources, key=lambda source: (source.uri, source.name))
+            rows += [Row(source.uri, source.name, distance, hit, item, source) for source in own]
         return rows
 
     def original(self, path: str) -> tuple[Blob, Item]:
@@ -318,7 +328,7 @@ def distance_of(hit: Hit, metric: str = "L2") -> float:
     """A hit in the old unit: for L2 the squared distance of unit vectors, 2 - 2 cos (0 to 4); for IP the cosine."""
     if "cosine" in hit.unit:
         cosine = hit.unit["cosine"]
-        return max(0.0, 2.0 - 2.0 * cosine) if metric == "L2" else cosine
+        return cosine if metric == "IP" else max(0.0, 2.0 - 2.0 * cosine)
     if "squared_l2" in hit.unit:
         return hit.unit["squared_l2"]
     if "tanimoto" in hit.unit:
