@@ -14,7 +14,8 @@ from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Page
 
-PATIENCE = 20_000  # milliseconds: a busy machine is slow, and a test that passes never waits for it
+AXE = Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js"
+PATIENCE = 90_000  # milliseconds: a busy machine is slow, and a test that passes never waits for it
 
 
 @dataclass
@@ -48,7 +49,7 @@ def serving(library: Path, *options: str) -> Iterator[str]:
         finally:
             process.terminate()
             try:
-                process.wait(20)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
 
@@ -111,3 +112,17 @@ def hand_over(page: Page, kind: str, picture: Path, *, on: str = "body", media: 
         }""",
         [kind, picture.name, media, base64.b64encode(picture.read_bytes()).decode(), on],
     )
+
+
+def axe_faults(page: Page, called: str) -> dict[tuple[str, str], list[tuple[str, list[str]]]]:
+    """What axe-core finds on the page as it stands, by (what it is called, theme); the light and the dark one."""
+    found = {}
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)
+        result = page.evaluate("axe.run({ resultTypes: ['violations'] })")
+        assert result["passes"], called
+        if result["violations"]:
+            faults = [(one["id"], [node["html"][:120] for node in one["nodes"]]) for one in result["violations"]]
+            found[called, theme] = faults
+    return found

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import blake3
@@ -11,6 +12,7 @@ from starlette.datastructures import UploadFile
 
 from morelike.collection import OpenCollection
 from morelike.errors import SourceError
+from morelike.progress import AddReport
 from morelike.server.bodies import blob_of, name_of
 from morelike.server.errors import Refused
 from morelike.settings import Settings
@@ -19,9 +21,11 @@ from morelike.sources.opening import check_allowed, local_path
 from morelike.sources.s3 import check_object_allowed, is_address
 from morelike.sources.urls import UrlBlobs, is_url
 from morelike.types import Blob, Rejection
+from morelike.unpacking import holds_of
 
 __all__ = ["add_uploads", "check_sources", "upload_blobs"]
 
+STATES = ("added", "same", "rejected")
 _CHUNK = 1024**2
 
 
@@ -39,9 +43,32 @@ def add_uploads(
     """Add them, and say of each what became of it; returns when all of it is durable. Raises StoreError."""
     if not files:
         raise Refused(422, "no file was sent", hint="send one or more multipart parts named `files`")
+    began = monotonic()
     blobs = upload_blobs(files)
-    before = opened.known([_digest(file) for file in files])
-    report = opened.add(*blobs, tags=tags, metadata=metadata, retry=True, index=False)  # see server/index.py
+    held = [blob for blob in blobs if opened.holds_records(blob)]
+    alone = [blob for blob in blobs if blob not in held]
+
+    def add(*some: Blob) -> AddReport:
+        return opened.add(*some, tags=tags, metadata=metadata, retry=True, index=False)  # see server/index.py
+
+    shapes = {blob.uri: shape for blob, shape in zip(alone, _each(opened, alone, add), strict=True)}
+    tally = {name: sum(shape["state"] == name for shape in shapes.values()) for name in STATES}
+    for blob in held:
+        report = add(blob)
+        shapes[blob.uri] = _of_many(blob, report)
+        counted = {"added": report.added, "same": report.same, "rejected": report.rejected}
+        tally = {name: tally[name] + counted[name] for name in STATES}
+    listed = [shapes[blob.uri] for blob in blobs]
+    return {"collection": opened.name, **tally, "files": listed, "seconds": round(monotonic() - began, 4)}
+
+
+def _each(opened: OpenCollection, blobs: Sequence[Blob], add: Callable[..., AddReport]) -> list[dict[str, Any]]:
+    """Add files that are an item each: what became of every one."""
+    if not blobs:
+        return []
+    ids = [opened.identity(blob) for blob in blobs]
+    before = opened.known(ids)
+    report = add(*blobs)
     there = opened.found_at([blob.uri for blob in blobs])
     rejections = {rejection.uri: rejection for rejection in report.rejections}
     seen = {item_id for item_id, state in before.items() if state in ("ready", "duplicate")}
@@ -50,8 +77,19 @@ def add_uploads(
         item_id, state = there.get(blob.uri, ("", "rejected"))
         shapes.append(_shape(blob, item_id, state, rejections.get(blob.uri), known=item_id in seen))
         seen.add(item_id)
-    tally = {name: sum(shape["state"] == name for shape in shapes) for name in ("added", "same", "rejected")}
-    return {"collection": opened.name, **tally, "files": shapes, "seconds": round(report.seconds, 4)}
+    return shapes
+
+
+def _of_many(blob: Blob, report: AddReport) -> dict[str, Any]:
+    """What became of a file of many items; of those that were rejected the first says why."""
+    records = report.added + report.same + report.rejected
+    first = report.rejections[0] if report.rejections else None
+    state = "added" if report.added else "same" if report.same else "rejected"
+    reason = "" if first is None else first.reason
+    if first is not None and records > 1:
+        reason = f"{report.rejected} of {records} were rejected; the first: {reason}"
+    stage = "" if first is None else first.stage
+    return {"name": blob.name, "state": state, "item": "", "stage": stage, "reason": reason, "records": records}
 
 
 def _shape(blob: Blob, item_id: str, state: str, rejection: Rejection | None, *, known: bool) -> dict[str, Any]:
@@ -77,7 +115,7 @@ def check_sources(sources: Sequence[str], exclude: Sequence[str], settings: Sett
             _check_object(source, settings.s3_roots)
         else:
             _check_place(source, roots)
-        open_source(source, confined, exclude)
+        open_source(source, confined, exclude, holds=holds_of(None, confined))
 
 
 def _check_object(source: str, roots: Sequence[str]) -> None:

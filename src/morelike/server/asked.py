@@ -168,6 +168,14 @@ class QueryIn(Asked):
     offset: Annotated[int, Field(ge=0, le=DEEPEST_OFFSET)] = Field(0, description="Leave out the first: the next page.")
     threshold: Finite | None = Field(None, description="Leave out hits with a lower score.")
     mode: Mode = Field("similar", description="How to search.")
+    options: Annotated[
+        dict[Name, bool | float | Annotated[str, StringConstraints(max_length=200)]], Field(max_length=16)
+    ] = Field(
+        default_factory=dict,
+        description="What the mode can be told: `alpha` and `beta` of `tversky`; `stereo` and `read` (`auto`, "
+        "`smarts`, `smiles`) of `substructure`; `rescore` of `similar`: false leaves out the alignment of sequences.",
+        examples=[{"alpha": 0.9, "beta": 0.1}],
+    )
     explain: bool = Field(default=False, description="Say why, and where the time went.")
 
 

@@ -44,7 +44,9 @@ def query_of(asked: QueryIn, files: Sequence[Blob], urls: UrlBlobs) -> Query:
         offset=asked.offset,
         filter=_expression(asked.filter) if asked.filter and asked.filter.strip() else None,
         threshold=asked.threshold,
-        explain=True,  # the stages' seconds are measured anyway, for /metrics
+        explain=asked.explain,
+        options=asked.options,
+        timed=True,  # the stages' seconds are measured anyway, for /metrics
     )
 
 

@@ -110,6 +110,12 @@ SAMPLES: Final[Mapping[str, Any]] = {
         "more_and_less": {
             "examples": [{"item": _ID[:12]}, {"text": "snow", "weight": 0.5}, {"text": "people", "weight": -0.5}]
         },
+        "a_part_of_molecules": {"examples": [{"text": "c1ccccc1[OH]"}], "mode": "substructure", "explain": True},
+        "more_of_it_than_of_the_others": {
+            "examples": [{"text": "CC(=O)Oc1ccccc1C(=O)O"}],
+            "mode": "tversky",
+            "options": {"alpha": 0.9, "beta": 0.1},
+        },
         "several_queries": {"queries": [{"examples": [{"item": _ID[:12]}]}, {"examples": [{"text": "a red car"}]}]},
     },
     "peaks": {"peaks": [0.02, 0.4, 0.93, 0.31], "start": 0.0, "end": 14.5},

@@ -143,6 +143,7 @@ class UploadedFile(BaseModel):
     item: str = Field(description="The item's id; empty where the file was rejected before it became one.")
     stage: str = Field("", description="Where a rejected one failed.")
     reason: str = ""
+    records: int = Field(0, description="How many items a file of many held: a list of molecules, a FASTA file.")
 
 
 class UploadReport(BaseModel):
@@ -198,13 +199,20 @@ class HitOut(BaseModel):
     percentile: float | None = Field(
         description="0 to 100: the share of the collection's random pairs that are less alike; null: not calibrated."
     )
-    unit: dict[str, float] = Field(description="The score in the field's own measure.")
+    unit: dict[str, float] = Field(
+        description="The score in the field's own measure: `cosine`, `tanimoto`; of aligned sequences `bits`, "
+        "`identity`, `aligned` and `length` (letters), `coverage`."
+    )
     span: SpanOut = Field(
         description="Which part of the item it is: seconds of a sound or a film, a region of a picture."
     )
     kind: str = Field("", description="What was compared: `image`, `audio` …")
     metadata: dict[str, Any]
-    why: dict[str, Any] = Field(default_factory=dict)
+    why: dict[str, Any] = Field(
+        default_factory=dict,
+        description="With `explain`: of molecules `shared` (`atoms` and `bonds`, numbered from 0 as in the SMILES; the "
+        "preview marks them: `?atoms=0,1,5`), of sequences `alignment` (places, strand, lines in `blocks`).",
+    )
 
 
 class Answer(BaseModel):

@@ -30,6 +30,8 @@ SHOWN = 5
 LEGENDS: Mapping[Kind, str] = {
     "image": "Encoder: what makes two pictures alike",
     "audio": "Encoder: what makes two sounds alike",
+    "molecule": "Encoder: what makes two molecules alike",
+    "sequence": "Encoder: what makes two sequences alike",
 }
 CUTS = {
     "window": ("Cut sound into pieces of", "10 s", "audio video"),

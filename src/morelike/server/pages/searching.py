@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any
 from urllib.parse import parse_qs
@@ -14,7 +14,7 @@ from fastapi import Request, Response
 from starlette.datastructures import FormData, UploadFile
 
 from morelike.collection import OpenCollection
-from morelike.errors import MorelikeError, NoSuchItem, QueryError
+from morelike.errors import MorelikeError, NoSuchItem, QueryError, TooBusy
 from morelike.examples import ITEM_ID
 from morelike.hits import Hits
 from morelike.search.filter import parse_filter
@@ -22,7 +22,8 @@ from morelike.server.deps import parts_of
 from morelike.server.errors import status_of
 from morelike.server.pages.board import Board, Fields, Part
 from morelike.server.pages.routing import SentForm, page_router
-from morelike.server.pages.uploads import fetched, stash_of, stashed, uploaded
+from morelike.server.pages.telling import RECORD, called_of
+from morelike.server.pages.uploads import fetched, stash_of, stashed, uploaded, written
 from morelike.server.pages.view import (
     collection_path,
     length_of,
@@ -34,6 +35,7 @@ from morelike.server.pages.view import (
     sounds,
     spread,
 )
+from morelike.server.pages.writing import Writing, drawn_of, fits_address, modes_of, writing_of
 from morelike.server.routes.moments import peaks_shape
 from morelike.types import WHOLE, Hit, Query
 from morelike.types import Example as QueryExample
@@ -50,13 +52,17 @@ URL = re.compile(r"https?://", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """One page of hits, ready to draw. ``scale``: where the threshold's slider begins and ends."""
+    """One page of hits, ready to draw. ``scale``: where the threshold's slider begins and ends.
+
+    ``names``: by id, those of items that are records of files.
+    """
 
     hits: Sequence[Hit]
     more: Board | None
     nothing_similar: bool
     scale: tuple[float, float]
     seconds: float
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 @router.get("/c/{name}")
@@ -84,17 +90,39 @@ def _results_fragment(request: Request, name: str) -> Response:
     opened = library_of(request).collection(name)
     try:
         board = Board.read(request.query_params)
-        results = _results(request, opened, board)
+        results = _results(request, opened, board, writing_of(opened))
     except MorelikeError as error:
         return render(request, "parts/alert.html", status=status_of(error), error=error)
     return render(request, "parts/more.html", collection=opened, board=board, results=results)
+
+
+@router.get("/c/{name}/written")
+async def written_fragment(request: Request, name: str) -> Response:
+    """What the search page has below its field, while somebody writes: the answers, or why there are none yet.
+
+    What is half written is no failure: the status is 200, and the element ``#unread`` says what is wrong with it.
+    """
+    return await parts_of(request).searches.run(_written_fragment, request, name)
+
+
+def _written_fragment(request: Request, name: str) -> Response:
+    opened = library_of(request).collection(name)
+    try:
+        board = Board.read(request.query_params)
+        return _page(request, opened, board, template="parts/answered.html")
+    except TooBusy:
+        raise
+    except MorelikeError as error:
+        if status_of(error) >= 500:
+            raise
+        return render(request, "parts/unread.html", error=error)
 
 
 @router.post("/c/{name}/ask")
 async def ask(request: Request, name: str, form: SentForm) -> Response:
     """Take an uploaded file, an address, an item's id or words, and lead to the search's own address.
 
-    ``keep`` is the search that this is added to, with ``weight``; without it a new one begins.
+    ``keep`` is the search that this is added to, with ``weight``; without it a new one begins, in the mode ``mode``.
     """
     return await parts_of(request).fetches.run(_ask, request, name, form)
 
@@ -106,9 +134,11 @@ def _ask(request: Request, name: str, form: FormData) -> Response:
         keep = form.get("keep")
         if isinstance(keep, str) and keep:
             kept = Board.read(Fields(parse_qs(keep, keep_blank_values=True, max_num_fields=100)))
+        elif (mode := form.get("mode")) and isinstance(mode, str):
+            kept = Board(mode=mode)
         board = _asked(request, opened, form, kept)
     except MorelikeError as error:
-        return _page(request, opened, kept, error)
+        return _page(request, opened, kept, error, typed=_words(form))
     return redirect(collection_path(name, query=board.query()))
 
 
@@ -132,29 +162,45 @@ def uploaded_peaks(request: Request, token: str) -> Response:
     return Response(peaks_shape(kept.peaks, WHOLE, kept.length), media_type="application/json", headers=KEPT)
 
 
-def _page(request: Request, opened: OpenCollection, board: Board, error: MorelikeError | None = None) -> Response:
+def _page(
+    request: Request,
+    opened: OpenCollection,
+    board: Board,
+    error: MorelikeError | None = None,
+    *,
+    typed: str = "",
+    template: str = "search.html",
+) -> Response:
+    """``typed``: what stands in the field where that is not the search's own text. Raises what a search raises where a
+    part of a page is asked for.
+    """
+    writing = writing_of(opened)
     results = None
     if board.asks:
         try:
-            results = _results(request, opened, board)
+            results = _results(request, opened, board, writing)
             if board.threshold is not None and board.threshold <= results.scale[0]:
                 board = replace(board, threshold=None)  # the slider at its very beginning
         except MorelikeError as failed:
+            if template != "search.html":
+                raise
             error = error or failed
-    begin = spread(opened, PAGE) if results is None else []
     page = render(
         request,
-        "search.html",
+        template,
         status=200 if error is None else status_of(error),
         collection=opened,
         count=opened.count(),
         board=board,
         examples=[_shown(request, opened, part) for part in board.parts],
         results=results,
-        begin=begin,
+        begin=spread(opened, PAGE) if results is None else [],
         error=error,
         takes_words=_takes_words(opened),
-        modes=_modes(opened),
+        writing=writing,
+        typed=typed or board.text,
+        drawn=drawn_of(opened, library_of(request).settings, board.text) if writing and board.text and results else "",
+        modes=modes_of(opened),
         takes_sound=any(space.active and space.kind == "audio" for space in opened.spaces),
     )
     if request.headers.get("hx-request"):  # a form's empty fields do not belong into the address
@@ -162,11 +208,12 @@ def _page(request: Request, opened: OpenCollection, board: Board, error: Morelik
     return page
 
 
-def _results(request: Request, opened: OpenCollection, board: Board) -> Results:
+def _results(request: Request, opened: OpenCollection, board: Board, writing: Writing | None) -> Results:
     """Raises what a search raises."""
     examples = [_example(request, part) for part in board.parts]
     if board.text:
-        examples.append(QueryExample("text", board.text))
+        means = opened.means(board.text) if writing else "text"
+        examples.append(QueryExample(means, board.text))
     query = Query(
         tuple(examples),
         mode=board.mode,
@@ -174,6 +221,7 @@ def _results(request: Request, opened: OpenCollection, board: Board) -> Results:
         offset=board.offset,
         filter=parse_filter(board.filter) if board.filter else None,
         threshold=board.threshold,
+        explain=writing is not None,
     )
     began = perf_counter()
     hits = opened.search(query)
@@ -184,7 +232,14 @@ def _results(request: Request, opened: OpenCollection, board: Board) -> Results:
         hits.nothing_similar and plain,
         _scale(opened, hits, board),
         perf_counter() - began,
+        _names(opened, hits),
     )
+
+
+def _names(opened: OpenCollection, hits: Hits) -> dict[str, str]:
+    """What records of files are called; a hit has only their place in the file."""
+    records = [hit.item for hit in hits.hits if RECORD in hit.source]
+    return {name: called_of(item) for name, item in opened.items_of(records).items()} if records else {}
 
 
 def _scale(opened: OpenCollection, hits: Hits, board: Board) -> tuple[float, float]:
@@ -192,8 +247,8 @@ def _scale(opened: OpenCollection, hits: Hits, board: Board) -> tuple[float, flo
     scores = [hit.score for hit in hits.hits] + ([board.threshold] if board.threshold is not None else [])
     metrics = {space.card.metric for space in opened.spaces if space.active}
     low, high = min(scores, default=0.0), max(scores, default=1.0)
-    fused = any("rrf" in hit.unit for hit in hits.hits)
-    if not fused and metrics <= {"cosine", "tanimoto", "containment"}:
+    unbounded = any("rrf" in hit.unit or "bits" in hit.unit for hit in hits.hits)
+    if not unbounded and metrics <= {"cosine", "tanimoto", "containment"}:
         return (0.0 if low >= 0 else -1.0), 1.0
     # outwards: a browser sends no form whose slider stands a rounding error below its own beginning
     low, high = math.floor(low * 1000) / 1000, math.ceil(high * 1000) / 1000
@@ -209,7 +264,7 @@ def _example(request: Request, part: Part) -> QueryExample:
 def _shown(request: Request, opened: OpenCollection, part: Part) -> dict[str, Any]:
     """What the board shows of an example, also of one that is gone. ``length``: seconds, of what has time."""
     shown: dict[str, Any] = {"part": part, "item": None, "name": "gone", "preview": "", "size": (4, 3)}
-    shown |= {"length": 0.0, "peaks": "", "sound": False}
+    shown |= {"length": 0.0, "peaks": "", "sound": False, "written": ""}
     try:
         if part.form == "upload":
             kept = stash_of(request).get(part.name)
@@ -228,8 +283,9 @@ def _shown(request: Request, opened: OpenCollection, part: Part) -> dict[str, An
     uri = item.sources[0].uri if item.sources else item.id
     return {
         **shown,
-        "name": name_of(uri),
+        "name": called_of(item) or name_of(uri),
         "item": item,
+        "written": str(item.info.get("smiles") or ""),
         "size": (item.info.get("width"), item.info.get("height")),
         "length": length_of(item.info),
         "peaks": peaks_path(opened.name, item.id) if sounds(opened.modality, item.info) else "",
@@ -242,18 +298,10 @@ def _takes_words(opened: OpenCollection) -> bool:
     return any("text" in card.kinds or card.form == "terms" for card in cards)
 
 
-def _modes(opened: OpenCollection) -> list[tuple[str, str]]:
-    """(mode, what it is called), where there is a choice."""
-    if not any(space.active and space.kind == "recording" for space in opened.spaces):
-        return []
-    return [("similar", "What sounds alike"), ("recording", "The same recording")]
-
-
 def _asked(request: Request, opened: OpenCollection, form: FormData, kept: Board) -> Board:
     files = [one for one in form.getlist("example") if isinstance(one, UploadFile) and one.filename][:MOST_UPLOADS]
     weight = -1.0 if form.get("weight") == "-1" else 1.0
-    words = form.get("q")
-    words = words.strip() if isinstance(words, str) else ""
+    words = _words(form)
     board = kept
     for file in files:  # one at a time: together they may be larger than the memory that is kept for them
         board = board.plus(Part("upload", stashed(request, opened, uploaded(file)), weight))
@@ -266,7 +314,10 @@ def _asked(request: Request, opened: OpenCollection, form: FormData, kept: Board
     item = _item(opened, words)
     if item:
         return board.plus(Part("item", item, weight))
-    if not _takes_words(opened):
+    writing = writing_of(opened)
+    if writing and not fits_address(words):
+        return board.plus(Part("upload", written(request, opened, words), weight))
+    if not writing and not _takes_words(opened):
         raise QueryError(
             f"{words[:80]!r} is no address and no item of {opened.name}, and its encoder does not understand words",
             hint="drop a file, or make a collection with an encoder that takes text",
@@ -274,8 +325,15 @@ def _asked(request: Request, opened: OpenCollection, form: FormData, kept: Board
     return replace(board, text=words, threshold=None, offset=0)
 
 
+def _words(form: FormData) -> str:
+    words = form.get("q")
+    return words.strip() if isinstance(words, str) else ""
+
+
 def _item(opened: OpenCollection, words: str) -> str:
     """The id that the words are, or begin; "" where they are none."""
+    if opened.reads_text:  # an InChIKey, say, and no SMILES
+        return opened.item(words).id if opened.means(words) == "item" else ""
     if not ITEM_ID.fullmatch(words):
         return ""
     try:

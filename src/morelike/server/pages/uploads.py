@@ -8,15 +8,15 @@ from starlette.datastructures import UploadFile
 from morelike.collection import OpenCollection
 from morelike.errors import ItemError, QueryError
 from morelike.examples import as_blob
-from morelike.protocols import Modality
-from morelike.registry import MODALITIES
+from morelike.protocols import Modality, ReadsText
 from morelike.search.reading import readers
 from morelike.server.pages.stash import LARGEST, Example, Stash
 from morelike.server.pages.view import length_of, library_of, name_of
 from morelike.settings import Settings
 from morelike.types import WHOLE, Blob
+from morelike.unpacking import configured
 
-__all__ = ["fetched", "stash_of", "stashed", "uploaded"]
+__all__ = ["fetched", "stash_of", "stashed", "uploaded", "written"]
 
 PREVIEW_SIDE = 640
 POINTS = 400
@@ -52,9 +52,17 @@ def stashed(request: Request, opened: OpenCollection, blob: Blob) -> str:
     return stash_of(request).put(example)
 
 
+def written(request: Request, opened: OpenCollection, text: str) -> str:
+    """The token of an item that somebody wrote down. Raises DecodeError, which says where the text is wrong."""
+    modality = configured(opened.modality, library_of(request).settings, opened.options)
+    if not isinstance(modality, ReadsText):
+        raise QueryError(f"an item of {opened.modality} cannot be written down", hint="drop a file")
+    return stashed(request, opened, modality.of_text(text))
+
+
 def _modality_of(settings: Settings, opened: OpenCollection, blob: Blob) -> Modality:
     """The collection's own, or the one that knows these bytes: a film is searched with a picture or a sound, too."""
-    own: Modality = MODALITIES.load(opened.modality)(settings)
+    own = configured(opened.modality, settings, opened.options)
     return readers(own, settings, blob, {space.kind for space in opened.spaces if space.active})[0]
 
 

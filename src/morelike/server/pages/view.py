@@ -22,6 +22,7 @@ from morelike.records import Role
 from morelike.registry import MODALITIES
 from morelike.server.pages.board import Part
 from morelike.server.pages.outcomes import outcome_of, spare_of
+from morelike.server.pages.telling import alignment_lines, alignment_of, called_of, facts_of, units_of
 from morelike.server.pages.times import clock, plain, range_value, span_words
 from morelike.types import WHOLE, Hit, Item, Span
 
@@ -42,16 +43,21 @@ __all__ = [
 TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
 UNITS = ("kB", "MB", "GB", "TB")
 SPREAD = 6
-NOUNS = {"audio": "sound", "image": "picture", "video": "film"}
+NOUNS = {"audio": "sound", "image": "picture", "molecule": "molecule", "sequence": "sequence", "video": "film"}
 PICTURES = "image/*,.heic,.heif,.avif,.tif,.tiff"
 SOUNDS = "audio/*,.flac,.opus,.aif,.aiff,.m4a,.mka,.wma,.caf,.webm"
 FILMS = "video/*,.mkv,.avi,.mov,.ogv,.flv"
+MOLECULES = ".smi,.smiles,.inchi,.sdf,.sd,.mol,.csv,.tsv,.txt,.gz"
+SEQUENCES = ".fasta,.fa,.fna,.ffn,.faa,.fastq,.fq,.gb,.gbk,.genbank,.csv,.tsv,.txt,.gz"
 TAKEN = {
     "audio": ("a sound", SOUNDS),
     "image": ("a picture", PICTURES),
+    "molecule": ("a molecule", MOLECULES),
+    "sequence": ("a sequence", SEQUENCES),
     "video": ("a film, a picture or a sound", f"{FILMS},{PICTURES},{SOUNDS}"),
 }
 """What may be asked with: in words, and for a file dialogue."""
+FILTERS = {"molecule": "weight < 300 and rings >= 2", "sequence": "length >= 1000 and gc > 0.5"}
 WEIGHTS = (2.0, 1.0, 0.5, -0.5, -1.0, -2.0)
 TALLIED = (("same", "there already"), ("rejected", "rejected"))
 
@@ -102,6 +108,16 @@ def preview_path(collection: str, item: str, side: int = 320, span: Span = WHOLE
     """Of the whole item, or of a part of it."""
     path = f"{_api_path(collection, item)}/preview?side={side}"
     return path if span.unit != "seconds" else f"{path}&start={plain(span.start)}&end={plain(span.end)}"
+
+
+def shown_path(collection: str, item: str, modality: str, side: int, hit: Hit | None = None) -> str:
+    """What an item looks like; a molecule is drawn, with the part marked that ``hit`` shares with what was asked."""
+    if modality != "molecule":
+        return preview_path(collection, item, side)
+    shared = {} if hit is None else hit.why.get("shared", {})
+    atoms = shared.get("atoms", ()) if isinstance(shared, Mapping) else ()
+    path = f"{item_path(collection, item)}/drawing"
+    return f"{path}?atoms={','.join(map(str, atoms))}" if atoms else path
 
 
 def peaks_path(collection: str, item: str) -> str:
@@ -176,13 +192,18 @@ def noun_of(modality: str) -> str:
 
 
 def icon_of(modality: str) -> str:
-    return {"audio": "sound", "video": "film"}.get(modality, "picture")
+    return {"audio": "sound", "molecule": "molecule", "sequence": "sequence", "video": "film"}.get(modality, "picture")
 
 
 def takes_of(modality: str) -> tuple[str, str]:
     """(what may be asked with, in words; the same for a file dialogue)"""
     words, types = TAKEN.get(modality, ("a file", ""))
     return words, types
+
+
+def example_filter(modality: str) -> str:
+    """A filter that could be asked."""
+    return FILTERS.get(modality, "width >= 1000 and tag = 'holiday'")
 
 
 def number(count: int) -> str:
@@ -277,8 +298,13 @@ def _environment() -> Environment:
         "part_of": part_of,
         "tally_of": tally_of,
         "weights_of": weights_of,
+        "alignment_lines": alignment_lines,
+        "alignment_of": alignment_of,
+        "called_of": called_of,
         "collection_path": collection_path,
         "content_path": content_path,
+        "example_filter": example_filter,
+        "facts_of": facts_of,
         "icon_of": icon_of,
         "item_path": item_path,
         "length_of": length_of,
@@ -287,10 +313,12 @@ def _environment() -> Environment:
         "outcome_of": outcome_of,
         "peaks_path": peaks_path,
         "player_of": player_of,
+        "shown_path": shown_path,
         "sounds": sounds,
         "spare_of": spare_of,
         "stands_at": stands_at,
         "takes_of": takes_of,
+        "units_of": units_of,
         "preview_path": preview_path,
         "scaled": scaled,
         "version": __version__,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from hashlib import blake2b
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
@@ -30,6 +31,15 @@ Start = Annotated[
     float | None, Query(ge=0, le=LONGEST, allow_inf_nan=False, description="Seconds: where the part begins.")
 ]
 End = Annotated[float | None, Query(ge=0, le=LONGEST, allow_inf_nan=False, description="Seconds: where it ends.")]
+
+Atoms = Annotated[
+    str,
+    Query(
+        max_length=4096,
+        pattern=r"^(\d{1,4}(,\d{1,4})*)?$",
+        description="Numbers of atoms to mark, as `why.shared.atoms` of a hit has them: `0,1,5`.",
+    ),
+]
 
 
 @router.get(
@@ -69,14 +79,19 @@ async def preview(  # noqa: PLR0917 - FastAPI names them
     side: Annotated[int, Query(ge=16, le=1024, description="Pixels a side at most, rounded up to a size kept.")] = 256,
     start: Start = None,
     end: End = None,
+    atoms: Atoms = "",
 ) -> Response:
-    """A small rendering, kept on disk after the first time; of the part from `start` to `end` where they are given."""
+    """A small rendering, kept on disk after the first time; of the part from `start` to `end` where they are given, of
+    a molecule with these `atoms` marked.
+    """
     wide = side_for(side)
+    marked = sorted({int(atom) for atom in atoms.split(",") if atom})
+    what = f"{wide}-{blake2b(repr(marked).encode(), digest_size=8).hexdigest()}" if marked else str(wide)
 
     def make(opened: OpenCollection, found: Item, span: Span) -> Preview:
-        return opened.preview(found.id, wide, span)
+        return opened.preview(found.id, wide, span, parts=marked)
 
-    return await _kept(request, collection, item, span_of(start, end), str(wide), make)
+    return await _kept(request, collection, item, span_of(start, end), what, make)
 
 
 @router.get(

@@ -28,7 +28,7 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.target instanceof Element && event.target.closest("input, textarea, select")) return;
+  if (event.target instanceof Element && event.target.closest("input, textarea, select, molecule-drawing")) return;
   const words = document.querySelector("#q");
   if (!words) return;
   event.preventDefault();
@@ -48,5 +48,10 @@ document.addEventListener("htmx:after:request", (event) => {
     location.assign(answered.url);
   }
 });
+
+// What only one kind of page needs is fetched there alone.
+if (document.querySelector("written-search")) {
+  await Promise.all([import("./elements/written-search.js"), import("./elements/molecule-drawing.js")]);
+}
 
 document.documentElement.dataset.scripts = "here";

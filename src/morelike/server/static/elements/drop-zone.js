@@ -15,7 +15,7 @@ customElements.define("drop-zone", class extends HTMLElement {
     on(area, "dragleave", (event) => { if (!event.relatedTarget || event.target === this) this.removeAttribute("over"); });
     on(area, "drop", (event) => this.dropped(event));
     on(this.file, "change", () => { if (this.file.files.length) this.send(); });
-    on(this.form, "submit", () => this.setAttribute("busy", ""));
+    on(this.form, "submit", (event) => { if (!event.defaultPrevented) this.setAttribute("busy", ""); });
     on(window, "pageshow", () => this.removeAttribute("busy"));
     if (whole) on(document, "paste", (event) => this.pasted(event));
     const target = this.querySelector("[data-target]");

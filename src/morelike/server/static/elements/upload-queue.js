@@ -11,7 +11,7 @@ customElements.define("upload-queue", class extends HTMLElement {
   connectedCallback() {
     this.waiting = [];
     this.flying = new Map();
-    this.tally = { files: 0, bytes: 0, sent: 0, added: 0, same: 0, rejected: 0 };
+    this.tally = { files: 0, done: 0, bytes: 0, sent: 0, added: 0, same: 0, rejected: 0 };
     this.area = this.querySelector(".dropping");
     for (const input of this.querySelectorAll("input[type=file]")) {
       input.addEventListener("change", () => { this.enqueue([...input.files]); input.value = ""; });
@@ -116,13 +116,16 @@ customElements.define("upload-queue", class extends HTMLElement {
       for (const file of group) this.send([file], TRIES);
       return;
     }
+    this.tally.done += group.length;
     for (const file of group) this.tally.sent += file.size;
     if (request.status === 200 || request.status === 201) {
       this.tally.added += answer.added;
       this.tally.same += answer.same;
-      for (const file of answer.files) if (file.state === "rejected") this.fail(file.name, file.reason);
+      this.tally.rejected += answer.rejected;
+      for (const file of answer.files) if (file.reason) this.fail(file.name, file.reason); // or some of what is in it
     } else {
       const why = answer.detail ? [answer.detail, answer.hint].filter(Boolean).join(": ") : "the server does not answer";
+      this.tally.rejected += group.length;
       for (const file of group) this.fail(file.name, why);
     }
     if (this.waiting.length) this.send(this.group(), 1);
@@ -130,7 +133,6 @@ customElements.define("upload-queue", class extends HTMLElement {
   }
 
   fail(name, reason) {
-    this.tally.rejected += 1;
     const line = document.createElement("li");
     const what = document.createElement("strong");
     what.textContent = name;
@@ -143,10 +145,9 @@ customElements.define("upload-queue", class extends HTMLElement {
   }
 
   show() {
-    const { files, bytes, sent, added, same, rejected } = this.tally;
+    const { files, done, bytes, sent, added, same, rejected } = this.tally;
     const under = [...this.flying.values()].reduce((sum, loaded) => sum + loaded, 0);
     const bar = this.querySelector("progress");
-    const done = added + same + rejected;
     const finished = done >= files;
     bar.value = finished ? 1 : Math.min(0.999, (sent + under) / Math.max(bytes, 1));
     const words = [`${count(done)} of ${count(files)}`, `${count(added)} added`];

@@ -1,0 +1,45 @@
+"""What an item is called, and a line about it; what a hit says in its field's own words is in ``explained``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from morelike.explained import alignment_lines, alignment_of, units_of
+from morelike.types import Item, Source
+
+__all__ = ["RECORD", "alignment_lines", "alignment_of", "called_of", "facts_of", "record_name", "units_of"]
+
+ENDINGS = (".smi", ".inchi", ".mol")
+"""Of names that a record was given for the sake of its bytes."""
+RECORD = "#record="
+
+
+def record_name(source: Source) -> str:
+    """The name of a record of a file; "" of what is a file itself."""
+    if RECORD not in source.uri:
+        return ""
+    name = source.name
+    for ending in ENDINGS:
+        name = name.removesuffix(ending)
+    return name
+
+
+def called_of(item: Item) -> str:
+    """The name that its first source gives the item, where it is a record of a file; else ""."""
+    return record_name(item.sources[0]) if item.sources else ""
+
+
+def facts_of(modality: str, info: Mapping[str, Any]) -> str:
+    """A line about an item that is no picture: a molecule's formula, a sequence's length."""
+    if modality == "molecule":
+        return str(info.get("formula") or "")
+    length = info.get("length")
+    if modality == "sequence" and isinstance(length, int | float):
+        letters = "residues" if info.get("alphabet") == "protein" else "bases"
+        return f"{_count(length)} {letters}"
+    return ""
+
+
+def _count(value: float) -> str:
+    return f"{value:,.0f}".replace(",", "\u2009")

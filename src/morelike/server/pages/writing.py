@@ -1,0 +1,79 @@
+"""Items that people write down where they search: a molecule as SMILES, a sequence as its letters."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from morelike.collection import OpenCollection
+from morelike.errors import MorelikeError
+from morelike.protocols import ReadsText
+from morelike.registry import MODES
+from morelike.server.pages.board import LONGEST
+from morelike.settings import Settings
+from morelike.types import WHOLE
+from morelike.unpacking import configured
+
+__all__ = ["CHOICES", "Writing", "drawn_of", "fits_address", "modes_of", "writing_of"]
+
+SIDE = 640
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """How items of a modality are written down: what the field is called, an example, how many lines it has.
+
+    ``live``: whether the search follows what is typed; ``draws``: whether it can be drawn as well.
+    """
+
+    called: str
+    example: str = ""
+    rows: int = 1
+    live: bool = False
+    draws: bool = False
+
+
+WRITINGS: Mapping[str, Writing] = {
+    "molecule": Writing("SMILES or InChI", "CC(=O)Oc1ccccc1C(=O)O", live=True, draws=True),
+    "sequence": Writing("Letters or FASTA", ">name\nACGTACGTACGTACGT…", rows=4),
+}
+CHOICES: Sequence[tuple[str, str, str]] = (
+    ("recording", "recording", "The same recording"),
+    ("substructure", "substructure", "Contains this"),
+    ("superstructure", "substructure", "Is part of this"),
+    ("containment", "genome", "Contains it (genomes)"),
+)
+"""(mode, the kind of payload that a collection must have for it, what a person calls it)."""
+LIKE = {"audio": "What sounds alike", "molecule": "Similar", "sequence": "Similar letters"}
+
+
+def writing_of(opened: OpenCollection) -> Writing | None:
+    """None where items of the collection cannot be written down."""
+    if not opened.reads_text:
+        return None
+    return WRITINGS.get(opened.modality, Writing("Written down"))
+
+
+def fits_address(words: str) -> bool:
+    """Whether it can stand in an address; what cannot is kept as a file that was uploaded."""
+    return len(words) <= LONGEST and len(words.splitlines()) == 1
+
+
+def modes_of(opened: OpenCollection) -> list[tuple[str, str]]:
+    """(mode, what it is called), where there is a choice."""
+    kinds = {space.kind for space in opened.spaces if space.active}
+    found = [(mode, called) for mode, kind, called in CHOICES if mode in MODES and kind in kinds]
+    return [("similar", LIKE.get(opened.modality, "Similar")), *found] if found else []
+
+
+def drawn_of(opened: OpenCollection, settings: Settings, text: str) -> str:
+    """What is written, as a picture in an address of its own (``data:``); "" where it is no item: a pattern, say."""
+    modality = configured(opened.modality, settings, opened.options)
+    if not isinstance(modality, ReadsText):
+        return ""
+    try:
+        preview = modality.preview(modality.of_text(text), WHOLE, SIDE)
+    except MorelikeError:
+        return ""
+    return f"data:{preview.media_type};base64,{b64encode(preview.data).decode('ascii')}"
