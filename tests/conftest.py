@@ -6,16 +6,37 @@ import os
 import re
 from pathlib import Path
 
+import hypothesis
 import pytest
 from databases import mysql_server, postgresql_server  # noqa: F401  fixtures: one server a run, whoever needs it
 from milvus_process import milvus_server  # noqa: F401  likewise
 from radosgw_process import gateway  # noqa: F401  likewise
 
+from morelike import guess
+from morelike.doctor.probes import Probes
 from morelike.settings import Settings
 
 pytest.register_assert_rewrite("morelike.testing.kits")
+hypothesis.settings.register_profile(
+    "patient",
+    parent=hypothesis.settings(),
+    deadline=None,
+    suppress_health_check=[*hypothesis.settings().suppress_health_check, hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("patient")
 
-MILVUS = re.compile(r"[Mm]ilvus|test_compat_moved|test_filter_congruence|test_journey|test_older_data")
+MILVUS = re.compile(r"[Mm]ilvus|test_compat_moved|test_journey|test_older_data")
+LATE = ("journey", "gateway", "milvus")
+"""The longest groups of those."""
+SHARED = {
+    "gateway": "gateway",
+    "mortal": "gateway that dies",
+    "milvus_server": "milvus",
+    "mysql_server": "databases",
+    "postgresql_server": "databases",
+    "browser": "browser",
+}
+"""Servers that a process starts once, and what else takes long: by the fixture, the group of the tests that have it."""
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -29,6 +50,14 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path_factory:
     for variable in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("MORELIKE_OFFLINE", "1")
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What answers here answers, however long the machine stands still; tests of such a bound set their own."""
+    assert Probes.__init__.__kwdefaults__ is not None
+    monkeypatch.setitem(Probes.__init__.__kwdefaults__, "wait", 120.0)
+    monkeypatch.setattr(guess, "MOST_SECONDS", 120.0)
 
 
 @pytest.fixture
@@ -46,9 +75,33 @@ def test_data() -> Path:
     return folder
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """One process runs the tests of a server that takes seconds to start, and another one need not start it too."""
+    if item.get_closest_marker("xdist_group") is None:
+        groups = [group for fixture, group in SHARED.items() if fixture in getattr(item, "fixturenames", ())]
+        for group in groups[:1]:
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What asks a Milvus server goes last: an idle one takes a fifth of a core from all tests after it."""
-    items.sort(key=lambda item: bool(MILVUS.search(item.nodeid)))
+    """What asks a Milvus server goes last: an idle one takes a fifth of a core from all tests after it.
+
+    A group is run together where its first test stands, so all of it goes last. The longest come first of these: none
+    of them is to be begun when the other processes have nothing left to do.
+    """
+    late = {_group(item) for item in items if MILVUS.search(item.nodeid)}
+
+    def place(item: pytest.Item) -> tuple[bool, int]:
+        group = _group(item)
+        first = LATE.index(group) if group in LATE else len(LATE) + ("kill" not in group)
+        return group in late, first if group in late else 0
+
+    items.sort(key=place)
+
+
+def _group(item: pytest.Item) -> str:
+    mark = item.get_closest_marker("xdist_group")
+    return str(mark.args[0]) if mark else item.nodeid
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,7 +1,8 @@
 """Adds pictures to a library in a process of its own, and kills itself at a fault point.
 
 ``driver.py LIBRARY PICTURES POINT NTH [ITEMS]``: SIGKILL when POINT is reached for the NTH time; POINT ``none`` runs
-to the end. After ITEMS the run is asked to stop. The index snapshot is written after each run, however small it is.
+to the end. After ITEMS the run is asked to stop; ``halfway`` in place of POINT says so after NTH items, and goes on
+when it is sent a line. The index snapshot is written after each run, however small it is.
 """
 
 from __future__ import annotations
@@ -38,8 +39,13 @@ def main() -> None:
     stop = Event()
 
     def told(progress: Progress) -> None:
+        nonlocal reached
         if items is not None and progress.done >= items:
             stop.set()
+        if point == "halfway" and not reached and progress.done >= int(nth):
+            reached = 1
+            print("halfway", flush=True)
+            sys.stdin.readline()
 
     with morelike.open(library=Path(library_folder), commit_items=3, look_ahead=8) as library:
         collection = library.collection("photos", modality="image", encoder=ToyEncoder())

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from forking import Run
 
 import morelike
 from morelike import faults
@@ -18,7 +17,8 @@ from morelike.testing.equality import differences
 from morelike.testing.images import write_images
 from morelike.testing.toys import ToyEncoder
 
-DRIVER = Path(__file__).with_name("bundle_driver.py")
+pytestmark = pytest.mark.xdist_group("killed bundles")
+
 PICTURES = 70
 
 
@@ -40,21 +40,11 @@ def library_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def bundle(library_folder: Path) -> Path:
+def bundle(run_driver: Run, library_folder: Path) -> Path:
     """One that was exported without interruption."""
     folder = library_folder.with_name("whole")
-    assert _run("export", library_folder, folder, "none", 0).returncode == 0
+    assert run_driver("bundle_driver", "export", library_folder, folder, "none", 0).returncode == 0
     return folder
-
-
-def _run(what: str, library: Path, bundle: Path, point: str, nth: int) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(DRIVER), what, str(library), str(bundle), point, str(nth)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
 
 
 def _files(bundle: Path) -> dict[str, bytes]:
@@ -68,22 +58,22 @@ def _files(bundle: Path) -> dict[str, bytes]:
     return {**found, "manifest": json.dumps({**manifest, "made_at": ""}).encode()}
 
 
-def test_an_export_killed_at_every_point(library_folder: Path, bundle: Path, tmp_path: Path) -> None:
+def test_an_export_killed_at_every_point(run_driver: Run, library_folder: Path, bundle: Path, tmp_path: Path) -> None:
     """One folder, killed at each point in turn and then run to the end: file by file the bundle of a run that was
     never interrupted; what was finished is not written again.
     """
     killed = []
     for nth in (1, 4):
         for point in faults.EXPORT_POINTS[:3]:
-            result = _run("export", library_folder, tmp_path / "broken", point, nth)
+            result = run_driver("bundle_driver", "export", library_folder, tmp_path / "broken", point, nth)
             assert result.returncode == -signal.SIGKILL, result.stderr
             killed.append(point)
             assert not (tmp_path / "broken" / "manifest.json").exists()
     for point in faults.EXPORT_POINTS[3:]:
-        result = _run("export", library_folder, tmp_path / "broken", point, 1)
+        result = run_driver("bundle_driver", "export", library_folder, tmp_path / "broken", point, 1)
         assert result.returncode == -signal.SIGKILL, result.stderr
         killed.append(point)
-    last = _run("export", library_folder, tmp_path / "broken", "none", 0)
+    last = run_driver("bundle_driver", "export", library_folder, tmp_path / "broken", "none", 0)
 
     assert last.returncode == 0, last.stderr
     assert json.loads(last.stdout)["written"] == 0
@@ -91,11 +81,11 @@ def test_an_export_killed_at_every_point(library_folder: Path, bundle: Path, tmp
     assert set(killed) == set(faults.EXPORT_POINTS)
 
 
-def test_an_import_killed_at_every_point(library_folder: Path, bundle: Path, tmp_path: Path) -> None:
+def test_an_import_killed_at_every_point(run_driver: Run, library_folder: Path, bundle: Path, tmp_path: Path) -> None:
     """One library, killed at each point in turn and then run to the end: equal to the first one, bit for bit."""
     killed, progress = [], [0]
     for point in faults.IMPORT_POINTS:
-        result = _run("import", tmp_path / "library", bundle, point, 1)
+        result = run_driver("bundle_driver", "import", tmp_path / "library", bundle, point, 1)
         assert result.returncode == -signal.SIGKILL, result.stderr
         killed.append(point)
         with morelike.open(library=tmp_path / "library", offline=True) as library:
@@ -105,7 +95,7 @@ def test_an_import_killed_at_every_point(library_folder: Path, bundle: Path, tmp
             vectors = sum(store.count(space) for summary in summaries for space in summary.spaces)
         assert vectors >= searchable >= progress[-1]
         progress.append(searchable)
-    last = _run("import", tmp_path / "library", bundle, "none", 0)
+    last = run_driver("bundle_driver", "import", tmp_path / "library", bundle, "none", 0)
 
     assert last.returncode == 0, last.stderr
     with (
@@ -118,18 +108,18 @@ def test_an_import_killed_at_every_point(library_folder: Path, bundle: Path, tmp
     assert set(killed) == set(faults.IMPORT_POINTS)
 
 
-def test_a_library_that_changed_between_two_exports(library_folder: Path, tmp_path: Path) -> None:
+def test_a_library_that_changed_between_two_exports(run_driver: Run, library_folder: Path, tmp_path: Path) -> None:
     """An export that was killed, and a collection that changed since: nothing of what was before is in the bundle."""
     library = tmp_path / "library"
     shutil.copytree(library_folder, library)
-    result = _run("export", library, tmp_path / "broken", "part.noted", 12)
+    result = run_driver("bundle_driver", "export", library, tmp_path / "broken", "part.noted", 12)
     assert result.returncode == -signal.SIGKILL, result.stderr
     with morelike.open(library=library, offline=True) as opened:
         photos = opened.collection("photos")
         photos.remove([photos.items(limit=1)[0].id])
         photos.tag([photos.items(limit=1)[0].id], ["later"])
-    assert _run("export", library, tmp_path / "broken", "none", 0).returncode == 0
-    assert _run("import", tmp_path / "other", tmp_path / "broken", "none", 0).returncode == 0
+    assert run_driver("bundle_driver", "export", library, tmp_path / "broken", "none", 0).returncode == 0
+    assert run_driver("bundle_driver", "import", tmp_path / "other", tmp_path / "broken", "none", 0).returncode == 0
 
     with (
         morelike.open(library=library, offline=True) as one,

@@ -42,7 +42,7 @@ with morelike.open(library=sys.argv[1]) as library:
 def killed(library: Path, where: str, what: str) -> None:
     """Run in a process of its own until ``what`` has happened, ``inside`` its transaction or ``after`` it."""
     command = [sys.executable, "-c", DRIVER, str(library), where, what]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
 
 

@@ -5,21 +5,25 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from forking import Run
+from sqlalchemy import update
 
 import morelike
 from morelike.records import Job
+from morelike.stores.catalog.schema import jobs as table
 from morelike.testing.images import write_images
 from morelike.testing.toys import ToyEncoder
 
-DRIVER = Path(__file__).with_name("job_driver.py")
+pytestmark = pytest.mark.xdist_group("killed jobs")
+
 PICTURES = 300
-LEASE = 1.5
+LEASE = 3600
+"""Seconds: no process here stands still for so long that its job is another one's."""
 
 
 def queue(library: Path, pictures: Path) -> Job:
@@ -28,9 +32,17 @@ def queue(library: Path, pictures: Path) -> Job:
         return opened.jobs.add("add", "photos", {"sources": [str(pictures)], "tags": ["x"]})
 
 
-def run(library: Path, job: Job, point: str = "none", nth: int = 0) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(DRIVER), str(library), job.id, str(LEASE), point, str(nth)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+def run(
+    run_driver: Run, library: Path, job: Job, point: str = "none", nth: int = 0
+) -> subprocess.CompletedProcess[str]:
+    ended = run_driver("job_driver", library, job.id, LEASE, point, nth)
+    let_the_lease_run_out(library, job)
+    return ended
+
+
+def let_the_lease_run_out(library: Path, job: Job) -> None:
+    with morelike.open(library=library) as opened, opened._stores.catalog._writing() as connection:
+        connection.execute(update(table).where(table.c.id == job.id).values(lease_until=1.0))
 
 
 def contents(library: Path) -> tuple[dict[str, Any], list[Any]]:
@@ -56,10 +68,10 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def whole(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def whole(run_driver: Run, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What a job that nothing interrupted leaves behind."""
     library = tmp_path_factory.mktemp("whole")
-    ran = run(library, queue(library, pictures))
+    ran = run(run_driver, library, queue(library, pictures))
     assert ran.returncode == 0, ran.stderr
     found, faults = contents(library)
     assert (len(found), faults) == (PICTURES, [])
@@ -70,13 +82,15 @@ def whole(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
     ("point", "nth"),
     [("catalog.claimed", 15), ("vectors.synced", 12), ("catalog.writing", 9), ("catalog.finished", 20)],
 )
-def test_a_killed_job_is_taken_up(pictures: Path, whole: dict[str, Any], tmp_path: Path, point: str, nth: int) -> None:
+def test_a_killed_job_is_taken_up(
+    run_driver: Run, pictures: Path, whole: dict[str, Any], tmp_path: Path, *, point: str, nth: int
+) -> None:
     """When its lease has run out, by the next runner; every item is there once, and the job was tried twice."""
     job = queue(tmp_path, pictures)
-    killed = run(tmp_path, job, point, nth)
+    killed = run(run_driver, tmp_path, job, point, nth)
     with morelike.open(library=tmp_path) as library:
         between, added = library.jobs.get(job.id), library.collection("photos", encoder=ToyEncoder()).count()
-    second = run(tmp_path, job)
+    second = run(run_driver, tmp_path, job)
     assert second.returncode == 0, second.stderr
     ended = json.loads(second.stdout)
     found, faults = contents(tmp_path)
@@ -91,15 +105,15 @@ def test_a_killed_job_is_taken_up(pictures: Path, whole: dict[str, Any], tmp_pat
     assert faults == []
 
 
-def test_a_job_that_kills_its_process_each_time_is_given_up(pictures: Path, tmp_path: Path) -> None:
+def test_a_job_that_kills_its_process_each_time_is_given_up(run_driver: Run, pictures: Path, tmp_path: Path) -> None:
     """After five processes the sixth says so instead of dying too; tried again by hand, it goes on from there."""
     job = queue(tmp_path, pictures)
-    codes = [run(tmp_path, job, "catalog.finished", 2).returncode for _ in range(5)]
-    given_up = json.loads(run(tmp_path, job).stdout)
+    codes = [run(run_driver, tmp_path, job, "catalog.finished", 2).returncode for _ in range(5)]
+    given_up = json.loads(run(run_driver, tmp_path, job).stdout)
     with morelike.open(library=tmp_path) as library:
         added = library.collection("photos", encoder=ToyEncoder()).count()
         library.jobs.retry(job.id)
-    ended = json.loads(run(tmp_path, job).stdout)
+    ended = json.loads(run(run_driver, tmp_path, job).stdout)
 
     assert codes == [-signal.SIGKILL] * 5
     assert (given_up["state"], given_up["error"]) == ("failed", "the job was interrupted 5 times")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from forking import Run
 
 import morelike
 from morelike import faults
@@ -19,19 +18,8 @@ from morelike.collection import OpenCollection
 from morelike.testing.images import write_images
 from morelike.testing.toys import ToyEncoder
 
-DRIVER = Path(__file__).with_name("driver.py")
 PICTURES = 900
 KILLS = 60
-
-
-def _run(library: Path, pictures: Path, point: str, nth: int, *items: int) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(DRIVER), str(library), str(pictures), point, str(nth), *map(str, items)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
 
 
 def _contents(collection: OpenCollection) -> dict[str, tuple[object, ...]]:
@@ -55,20 +43,21 @@ def _contents(collection: OpenCollection) -> dict[str, tuple[object, ...]]:
 
 @pytest.mark.timeout(900)
 def test_killed_at_every_fault_point_and_run_to_the_end(
-    tmp_path: Path, record_property: Callable[[str, object], None]
+    tmp_path: Path, run_driver: Run, record_property: Callable[[str, object], None]
 ) -> None:
     """Item by item and vector by vector equal to a run never interrupted; ``doctor`` finds nothing."""
     pictures = tmp_path / "pictures"
     write_images(pictures, PICTURES, seed=7)
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    assert _run(whole, pictures, "none", 0).returncode == 0
+    assert run_driver("driver", whole, pictures, "none", 0).returncode == 0
 
     killed: Counter[str] = Counter()
     acknowledged = 0
     for attempt in range(KILLS * 2):
         point = faults.POINTS[attempt % len(faults.POINTS)]
         once = point.startswith("snapshot")  # at the end of a run, which is a short one therefore
-        result = _run(broken, pictures, point, 1 if once else 1 + attempt // len(faults.POINTS) % 3, 1)
+        nth = 1 if once else 1 + attempt // len(faults.POINTS) % 3
+        result = run_driver("driver", broken, pictures, point, nth, 1)
         if result.returncode == -signal.SIGKILL:
             killed[point] += 1
         else:
@@ -80,7 +69,7 @@ def test_killed_at_every_fault_point_and_run_to_the_end(
         if sum(killed.values()) >= KILLS:
             break
     unfinished = acknowledged < PICTURES
-    last = _run(broken, pictures, "none", 0)
+    last = run_driver("driver", broken, pictures, "none", 0)
     assert last.returncode == 0, last.stderr
     histogram = ", ".join(f"{point} {killed[point]}" for point in faults.POINTS)
     record_property("kills", f"{sum(killed.values())}: {histogram}")

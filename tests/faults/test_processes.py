@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import morelike
@@ -15,9 +14,10 @@ from morelike.testing.toys import ToyEncoder
 DRIVER = Path(__file__).with_name("driver.py")
 
 
-def _start(library: Path, pictures: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, str(DRIVER), str(library), str(pictures), "none", "0"]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def _start(library: Path, pictures: Path, point: str = "none", nth: int = 0) -> subprocess.Popen[str]:
+    command = [sys.executable, str(DRIVER), str(library), str(pictures), point, str(nth)]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
 
 
 def test_a_search_sees_what_another_process_adds(tmp_path: Path) -> None:
@@ -26,18 +26,18 @@ def test_a_search_sees_what_another_process_adds(tmp_path: Path) -> None:
     paths = sorted((tmp_path / "pictures").rglob("*.*"))
     with morelike.open(library=tmp_path / "library") as library:
         collection = library.collection("photos", modality="image", encoder=ToyEncoder())
-        seen = set()
-        adding = _start(tmp_path / "library", tmp_path / "pictures")
-        deadline = time.monotonic() + 120
-        while adding.poll() is None and time.monotonic() < deadline:
-            seen.add(collection.count())
-            collection.search(paths[0], k=5)
-            time.sleep(0.02)
-        assert adding.communicate()[1] == ""
-        assert adding.returncode == 0
+        assert collection.count() == 0
+        adding = _start(tmp_path / "library", tmp_path / "pictures", "halfway", 50)
+        assert adding.stdout is not None
+        assert adding.stdout.readline() == "halfway\n"
+        between = collection.count()
+        found = collection.search(paths[0], k=between + 1)
+        _, said = adding.communicate("go on\n", timeout=300)
+        assert (adding.returncode, said) == (0, "")
 
+        assert 50 <= between < 150
+        assert (len(found), found[0].source) == (between, str(paths[0]))
         assert collection.count() == 150
-        assert len(seen) > 1
         assert [collection.search(path, k=1)[0].source for path in paths[::10]] == [str(path) for path in paths[::10]]
 
 
@@ -48,7 +48,7 @@ def test_two_adds_take_turns(tmp_path: Path) -> None:
     runs = [_start(tmp_path / "library", folder) for folder in (tmp_path / "all" / "a", tmp_path / "all")]
     reports = []
     for run in runs:
-        out, err = run.communicate(timeout=120)
+        out, err = run.communicate(timeout=300)
         assert run.returncode == 0, err
         reports.append(json.loads(out))
 

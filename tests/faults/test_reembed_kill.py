@@ -6,11 +6,11 @@ import json
 import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from forking import Run
 from reembed_driver import GROUP
 
 import morelike
@@ -18,7 +18,6 @@ from morelike import faults
 from morelike.testing.images import write_images
 from morelike.testing.toys import ToyEncoder
 
-DRIVER = Path(__file__).with_name("reembed_driver.py")
 PICTURES = 240
 IN_FLIGHT = 3 * 32 + GROUP
 """Batches that were encoded and not yet written when the process died, and the group that was."""
@@ -33,16 +32,6 @@ def library_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         added = library.collection("photos", modality="image", encoder=ToyEncoder()).add(folder / "pictures")
     assert added.added == PICTURES
     return folder / "library"
-
-
-def _run(library: Path, point: str, nth: int) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(DRIVER), str(library), point, str(nth)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
 
 
 def _encoded(result: subprocess.CompletedProcess[str]) -> int:
@@ -69,29 +58,29 @@ def _vectors(library_folder: Path) -> dict[str, dict[int, bytes]]:
     return found
 
 
-def test_killed_at_every_point_and_run_to_the_end(library_folder: Path, tmp_path: Path) -> None:
+def test_killed_at_every_point_and_run_to_the_end(run_driver: Run, library_folder: Path, tmp_path: Path) -> None:
     """Vector for vector equal to a run never interrupted; nothing that was written is encoded again."""
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     shutil.copytree(library_folder, whole)
     shutil.copytree(library_folder, broken)
-    assert _run(whole, "none", 0).returncode == 0
+    assert run_driver("reembed_driver", whole, "none", 0).returncode == 0
 
     killed = []
     for point, nth in [("vectors.written", 1), ("vectors.synced", 2), ("vectors.written", 4), ("vectors.synced", 6)]:
         before = _stored(broken)
-        result = _run(broken, point, nth)
+        result = run_driver("reembed_driver", broken, point, nth)
         killed.append(point)
         assert result.returncode == -signal.SIGKILL, result.stderr
         assert set(_vectors(broken)) == {"toy active", "corners"}
         assert _encoded(result) <= _stored(broken) - before + IN_FLIGHT
     stored = _stored(broken)
     for point, active in (("reembed.filled", "toy active"), ("reembed.switched", "corners active")):
-        result = _run(broken, point, 1)
+        result = run_driver("reembed_driver", broken, point, 1)
         killed.append(point)
         assert result.returncode == -signal.SIGKILL, result.stderr
         assert active in _vectors(broken)
         assert _encoded(result) == (PICTURES - stored if point == "reembed.filled" else 0)
-    last = _run(broken, "none", 0)
+    last = run_driver("reembed_driver", broken, "none", 0)
 
     assert last.returncode == 0, last.stderr
     assert json.loads(last.stdout.splitlines()[-1]) == {"encoded": 0, "same": PICTURES, "switched": True}

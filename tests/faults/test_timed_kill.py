@@ -3,34 +3,22 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from forking import Run
 
 import morelike
 from morelike.registry import MODALITIES, Row
 from morelike.testing.toys import ToyEncoder, ToySketches, toy_film
 
-DRIVER = Path(__file__).with_name("timed_driver.py")
 LENGTH = 900
-
-
-def _run(library: Path, films: Path, point: str, nth: int) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(DRIVER), str(library), str(films), point, str(nth)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
 
 
 @pytest.mark.parametrize(("point", "nth"), [("vectors.written", 2), ("vectors.synced", 2), ("catalog.writing", 1)])
 def test_a_kill_in_a_long_film_leaves_nothing_searchable(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, point: str, nth: int
+    run_driver: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, point: str, nth: int
 ) -> None:
     """Parts of it are stored and not found; a second run makes it whole, and ``doctor`` finds nothing."""
     monkeypatch.setitem(MODALITIES._all, "film", Row("morelike.testing.toys:ToyFilm"))
@@ -40,7 +28,7 @@ def test_a_kill_in_a_long_film_leaves_nothing_searchable(
     (films / "long.film").write_bytes(toy_film([f"#{rng.bytes(3).hex()}" for _ in range(LENGTH)]))
     encoders = [ToyEncoder(), ToySketches()]
 
-    killed = _run(folder, films, point, nth)
+    killed = run_driver("timed_driver", folder, films, point, nth)
 
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     with morelike.open(library=folder) as library:
@@ -50,7 +38,7 @@ def test_a_kill_in_a_long_film_leaves_nothing_searchable(
         found = collection.search(np.zeros((8, 8, 3), dtype=np.uint8), k=5)
         assert 0 < stored <= LENGTH
         assert (collection.count(), len(found)) == (0, 0)
-    again = _run(folder, films, "none", 0)
+    again = run_driver("timed_driver", folder, films, "none", 0)
     assert again.returncode == 0, again.stderr
     with morelike.open(library=folder) as library:
         collection = library.collection("films", encoder=encoders)

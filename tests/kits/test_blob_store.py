@@ -14,7 +14,12 @@ from morelike.testing.kits.blob_store import BlobStoreKit
 
 
 class TestBlobStores(BlobStoreKit):
-    @pytest.fixture(params=list(BLOB_STORES))
+    @pytest.fixture(
+        params=[
+            pytest.param(name, marks=pytest.mark.xdist_group("gateway")) if name == "s3" else name
+            for name in BLOB_STORES
+        ]
+    )
     def store(self, request: pytest.FixtureRequest, tmp_path: Path, settings: Settings) -> Iterator[BlobStore]:
         if request.param == "s3":
             server = request.getfixturevalue("gateway")

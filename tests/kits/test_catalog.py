@@ -16,7 +16,12 @@ from morelike.testing.kits.catalog import CatalogKit
 Open = Callable[..., Catalog]
 
 
-@pytest.fixture(params=sorted(CATALOGS))
+@pytest.fixture(
+    params=[
+        pytest.param(kind, marks=pytest.mark.xdist_group("databases")) if kind in KINDS else kind
+        for kind in sorted(CATALOGS)
+    ]
+)
 def opener(request: pytest.FixtureRequest, tmp_path: Path, settings: Settings) -> Iterator[Open]:
     """Opens the test's catalog, again and again; ``number`` 1 is the one of another library."""
     kind, opened = request.param, []

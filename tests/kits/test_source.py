@@ -135,7 +135,7 @@ def case(
 class TestSources(SourceKit):
     @pytest.fixture
     def source(self, name: str, tmp_path: Path, request: pytest.FixtureRequest) -> OpenSource:
-        settings = Settings(library=tmp_path / "library", offline=False, allow_private_urls=True, url_timeout=5)
+        settings = Settings(library=tmp_path / "library", offline=False, allow_private_urls=True, url_timeout=60)
         if name == "s3":
             settings = request.getfixturevalue("gateway").settings("folder", library=tmp_path / "library")
         source: OpenSource = SOURCES.load(name)(settings, ())

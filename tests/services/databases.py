@@ -12,7 +12,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -24,17 +23,21 @@ from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 import pytest
+from ports import free_ports
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "databases"
 KINDS = ("mysql", "postgresql")
 VARIABLES = {kind: f"MORELIKE_TEST_{kind.upper()}" for kind in KINDS}
 GIVEN = {kind: os.environ.get(variable, "").rstrip("/") for kind, variable in VARIABLES.items()}
 """Read before a test clears the settings of whoever runs it."""
+BOUNDS = {
+    "mysql": ("mysql.CONNECT_SECONDS", "mysql.PING_SECONDS", "mysql_making.CONNECT_SECONDS"),
+    "postgresql": ("postgresql.CONNECT_SECONDS", "postgresql.PING_SECONDS"),
+}
 PACKAGES = {"mysql": "pymysql", "postgresql": "psycopg"}
-WAIT = 60.0
-_ROOM = 2 * 1024**3
+WAIT = 180.0
+_ROOM, _made = 2 * 1024**3, 0
 _users: dict[str, list[Any]] = {}
-_made = 0
 
 
 class DatabaseServer(ABC):
@@ -72,9 +75,8 @@ class DatabaseServer(ABC):
         """Remove every row, but leave the tables, their version and the library's id."""
         from morelike.stores.catalog.schema import metadata
 
-        statements = [
-            f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables) if table.name != "about"
-        ]
+        tables = [table.name for table in reversed(metadata.sorted_tables)]
+        statements = [f"DELETE FROM {name}" for name in tables if name != "about"]
         self.say(*statements, database=url.rpartition("/")[2], one=True)
 
     def start(self) -> None:
@@ -110,7 +112,7 @@ class MySqlServer(DatabaseServer):
             password=parts.password or "",
             database=database or None,
             autocommit=not one,
-            connect_timeout=5,
+            connect_timeout=30,
         )
         rows: list[tuple[Any, ...]] = []
         with connection, connection.cursor() as cursor:
@@ -130,7 +132,7 @@ class PostgresServer(DatabaseServer):
         import psycopg
 
         rows: list[tuple[Any, ...]] = []
-        with psycopg.connect(self.url(database or "postgres"), autocommit=not one, connect_timeout=5) as connection:
+        with psycopg.connect(self.url(database or "postgres"), autocommit=not one, connect_timeout=30) as connection:
             for statement in statements:
                 cursor = connection.execute(statement)  # type: ignore[call-overload]
                 rows = cursor.fetchall() if cursor.description else []
@@ -147,9 +149,8 @@ class OwnProcess:
 
     def run(self, command: list[str], folder: Path) -> None:
         with (folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                command, cwd=folder, stdout=subprocess.DEVNULL, stderr=log, **_as_somebody()
-            )
+            quiet = subprocess.DEVNULL
+            self._process = subprocess.Popen(command, cwd=folder, stdout=quiet, stderr=log, **_as_somebody())
 
     def wait_for(self, server: DatabaseServer) -> None:
         deadline = time.monotonic() + WAIT
@@ -176,14 +177,13 @@ class OwnMySql(MySqlServer):
     """MariaDB's ``mariadbd`` with a data folder of its own."""
 
     def __init__(self, program: str, folder: Path, *options: str) -> None:
-        self._own = OwnProcess(folder, _free_port())
+        self._own = OwnProcess(folder, free_ports(1)[0])
         super().__init__(f"mysql://root@127.0.0.1:{self._own._port}")
         self._program, self._folder, self._given = program, folder, options
         _carry_out(
             [
                 shutil.which("mariadb-install-db") or "mariadb-install-db",
-                "--no-defaults",
-                f"--datadir={folder / 'data'}",
+                *("--no-defaults", f"--datadir={folder / 'data'}"),
                 f"--tmpdir={folder}",  # a server that starts clears away what others have begun in a common one
                 "--auth-root-authentication-method=normal",
                 "--skip-test-db",
@@ -195,8 +195,7 @@ class OwnMySql(MySqlServer):
         self._own.run(
             [
                 self._program,
-                "--no-defaults",
-                f"--datadir={self._folder / 'data'}",
+                *("--no-defaults", f"--datadir={self._folder / 'data'}"),
                 f"--tmpdir={self._folder}",
                 f"--port={self.port}",
                 "--bind-address=127.0.0.1",
@@ -219,7 +218,7 @@ class OwnPostgres(PostgresServer):
     """``postgres`` with a data folder of its own."""
 
     def __init__(self, programs: Path, folder: Path, *options: str) -> None:
-        self._own = OwnProcess(folder, _free_port())
+        self._own = OwnProcess(folder, free_ports(1)[0])
         super().__init__(f"postgresql://postgres@127.0.0.1:{self._own._port}")
         self._programs, self._folder, self._given = programs, folder, options
         initialise = [str(programs / "initdb"), "-D", str(folder / "data"), "-U", "postgres", "--auth=trust"]
@@ -229,8 +228,7 @@ class OwnPostgres(PostgresServer):
         self._own.run(
             [
                 str(self._programs / "postgres"),
-                *("-D", str(self._folder / "data")),
-                *("-p", str(self.port)),
+                *("-D", str(self._folder / "data"), "-p", str(self.port)),
                 *("-h", "127.0.0.1"),
                 *("-k", str(self._folder)),
                 *("-c", "fsync=off"),  # a killed process loses nothing of what the system has
@@ -266,11 +264,11 @@ def own_server(kind: str, *options: str) -> Iterator[DatabaseServer]:
         user = _unprivileged()
         if user is not None:
             shutil.chown(folder, user, pwd.getpwnam(user).pw_gid)
-        server = (
-            OwnMySql(program, folder, *options) if kind == "mysql" else OwnPostgres(Path(program), folder, *options)
-        )
+        made = OwnMySql(program, folder, *options) if kind == "mysql" else OwnPostgres(Path(program), folder, *options)
+        server = made
         server.start()
-        yield server
+        with _patience(kind):
+            yield server
     finally:
         if server is not None:
             server.kill()
@@ -291,7 +289,8 @@ def shared_server(kind: str) -> Iterator[DatabaseServer]:
     held = _users[kind]
     held[0] += 1
     try:
-        yield held[1]
+        with _patience(kind):
+            yield held[1]
     finally:
         held[0] -= 1
         if held[0] == 0:
@@ -300,6 +299,15 @@ def shared_server(kind: str) -> Iterator[DatabaseServer]:
                 held[1].drop_all()
             else:
                 held[2].__exit__(None, None, None)
+
+
+@contextmanager
+def _patience(kind: str) -> Iterator[None]:
+    """A server that is up is reached, however long the machine stands still; one that is down refuses at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        for bound in BOUNDS[kind]:
+            patch.setattr(f"morelike.stores.catalog.engine.{bound}", 60)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -362,11 +370,6 @@ def _fast_folder() -> str | None:
     return None
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
-
-
 def _unprivileged() -> str | None:
     """Servers refuse to run as root: another user of this machine, where we are root."""
     if os.geteuid() != 0:
@@ -388,7 +391,7 @@ def _carry_out(command: list[str], folder: Path) -> None:
 
 def _children(pid: int) -> list[int]:
     listed = Path(f"/proc/{pid}/task/{pid}/children")
-    return [int(child) for child in listed.read_text().split()] if listed.exists() else []
+    return [*map(int, listed.read_text().split())] if listed.exists() else []
 
 
 def _alive(pid: int) -> bool:

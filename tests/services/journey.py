@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import signal
@@ -11,12 +12,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import httpx
 from databases import DatabaseServer
+from forking import Run, forking
 from milvus_process import MilvusProcess
 from PIL import Image
 from radosgw_process import Gateway
@@ -30,8 +33,16 @@ from morelike.testing.tunes import tune
 
 DRIVER = Path(__file__).with_name("journey_driver.py")
 PICTURES = 40
-WAIT = 90.0
+WAIT = 300.0
 """Seconds in which a server that was started is to be noticed."""
+
+
+@cache
+def _forking() -> Run:
+    """One for this process, whose end it is seen to end by."""
+    opened = forking()
+    atexit.register(opened.__exit__, None, None, None)
+    return opened.__enter__()
 
 
 @dataclass(frozen=True)
@@ -43,28 +54,30 @@ class Place:
 
     def morelike(self, *words: str | Path, code: int = 0) -> str:
         """``morelike WORDS…``: what it prints."""
-        return self._done([sys.executable, "-m", "morelike", *self._global(), *map(str, words)], code)
+        return self._done("plain", 0, *words, code=code)
 
     def told(self, *words: str | Path) -> Any:
         """The same with ``--json``, read."""
         return json.loads(self.morelike(*words, "--json"))
 
     def in_small_pages(self, *words: str | Path) -> str:
-        return self._done([sys.executable, str(DRIVER), "none", "0", *self._global(), *map(str, words)], 0)
+        return self._done("none", 0, *words, code=0)
 
     def killed(self, point: str, nth: int, *words: str | Path) -> None:
         """The same, which kills itself when it reaches ``point`` for the nth time."""
-        command = [sys.executable, str(DRIVER), point, str(nth), *self._global(), *map(str, words)]
-        self._done(command, -signal.SIGKILL)
+        self._done(point, nth, *words, code=-signal.SIGKILL)
 
     def open(self) -> Library:
         given = {name.removeprefix("MORELIKE_").lower(): value for name, value in self.variables.items()}
         return morelike.open(Settings(**{**given, "library": self.folder, "offline": True}))  # type: ignore[arg-type]
 
     @contextmanager
-    def serving(self, *words: str | Path) -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
-        """``morelike serve`` on a free port, and a client of it."""
-        command = [sys.executable, "-m", "morelike", *self._global(), "serve", "--port", "0", "--json"]
+    def serving(self, *words: str | Path, groups: int = 0) -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
+        """``morelike serve`` on a free port, and a client of it. After so many ``groups`` of items a job of its own
+        stands still until it is asked to stop.
+        """
+        program = [str(DRIVER), "stopped", str(groups)] if groups else ["-m", "morelike"]
+        command = [sys.executable, *program, *self._global(), "serve", "--port", "0", "--json"]
         process = subprocess.Popen(
             [*command, *map(str, words)],
             env=self._environment(),
@@ -79,7 +92,7 @@ class Place:
                 line = process.stdout.readline()
                 assert line, "the server ended"
                 said += line
-            with httpx.Client(base_url=json.loads(said)["url"], timeout=60, trust_env=False) as client:
+            with httpx.Client(base_url=json.loads(said)["url"], timeout=300, trust_env=False) as client:
                 yield process, client
         finally:
             process.kill()
@@ -93,10 +106,8 @@ class Place:
         own = {"HOME": str(self.folder.parent), "NO_COLOR": "1", "MORELIKE_OFFLINE": "1"}
         return {**plain, **own, **self.variables}
 
-    def _done(self, command: list[str], code: int) -> str:
-        done = subprocess.run(
-            command, env=self._environment(), capture_output=True, text=True, timeout=180, check=False
-        )
+    def _done(self, point: str, nth: int, *words: str | Path, code: int) -> str:
+        done = _forking()(DRIVER, point, nth, *self._global(), *words, environment=self._environment())
         assert done.returncode == code, f"{done.returncode}: {done.stdout}{done.stderr}"
         return done.stdout
 

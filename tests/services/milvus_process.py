@@ -6,18 +6,18 @@ import fcntl
 import importlib.util
 import os
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from ports import free_ports
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "milvus"
 _OUTSIDE = dict(os.environ)
@@ -77,9 +77,7 @@ class MilvusProcess:
         self.folder = folder
         self._program = Path(program)
         self._process: subprocess.Popen[bytes] | None = None
-        with ExitStack() as held:
-            free = [held.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1] for _ in _PORTS]
-        self._ports = dict(zip(_PORTS, free, strict=True))
+        self._ports = dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
         (folder / "configs").mkdir(parents=True)
         words = {**self._ports, "folder": folder, "authorized": str(authorized).lower()}
         (folder / "configs" / "milvus.yaml").write_text(_CONFIG.format(**words))
@@ -95,7 +93,7 @@ class MilvusProcess:
         assert self._process is not None
         return self._process.pid
 
-    def start(self, seconds: float = 90) -> None:
+    def start(self, seconds: float = 300) -> None:
         """Returns when it says that it is well."""
         self.launch()
         deadline = time.monotonic() + seconds

@@ -5,9 +5,9 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import os
+import random
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -20,12 +20,15 @@ from typing import NoReturn
 
 import httpx
 import pytest
+from ports import BELOW, free_ports
 
 from morelike.settings import Settings
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "radosgw"
 PROGRAMS = ("radosgw", "radosgw-admin", "ceph-mon", "ceph-osd", "ceph", "ceph-authtool", "monmaptool")
-READY = 60
+READY = 180
+PORTS = 200
+"""From among so many the store takes those that it needs."""
 
 _CONF = """
 [global]
@@ -92,7 +95,7 @@ class Gateway:
         self._store = store
         self._certificate = certificate
         self._numbers = itertools.count()
-        self.port, self.tls_port, self._v1, self._v2 = _free_ports(4)
+        self.port, self.tls_port, self._v1, self._v2 = free_ports(4)
         self.root = User("test", "testkey", "test-s3cret/Key+1")
 
     @property
@@ -112,11 +115,11 @@ class Gateway:
         frontends = f"beast endpoint=127.0.0.1:{self.port} tcp_nodelay=1"
         if self._certificate is not None:
             frontends += f" ssl_endpoint=127.0.0.1:{self.tls_port} ssl_certificate={self._certificate}"
-        low = _free_ports(1)[0]
+        low = random.SystemRandom().randrange(10_240, BELOW - PORTS)
         (folder / "ceph.conf").write_text(
             _CONF.format(
                 fsid=fsid, folder=folder, v1=self._v1, v2=self._v2, store=self._store, frontends=frontends,
-                low=low, high=min(low + 200, 65535),
+                low=low, high=low + PORTS,
             )
         )  # fmt: skip
         mons = f"[v2:127.0.0.1:{self._v2},v1:127.0.0.1:{self._v1}]"
@@ -202,7 +205,7 @@ class Gateway:
         keys = find_keys(settings)
         assert keys is not None
         url = signed_url(find_place(settings, bucket), keys, Ask(method, key, query), 60)
-        return httpx.request(method, url, content=body, timeout=30, trust_env=False)
+        return httpx.request(method, url, content=body, timeout=120, trust_env=False)
 
     def _user(self, user: User) -> None:
         self._ceph(
@@ -215,7 +218,7 @@ class Gateway:
 
     def _run(self, *command: str) -> None:
         with (self._folder / "run" / "commands.log").open("ab") as log:
-            done = subprocess.run(command, check=False, stdout=log, stderr=log, timeout=120, cwd="/")
+            done = subprocess.run(command, check=False, stdout=log, stderr=log, timeout=300, cwd="/")
         if done.returncode:
             pytest.fail(f"{command[0]} failed; see {self._folder / 'run' / 'commands.log'}")
 
@@ -227,7 +230,7 @@ class Gateway:
         except (OSError, ValueError):
             return
         file.unlink(missing_ok=True)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline and _alive(pid):
             time.sleep(0.01)
 
@@ -242,15 +245,6 @@ def _alive(pid: int) -> bool:
 
 def _caps(caps: list[str]) -> list[str]:
     return [part for place in range(0, len(caps), 2) for part in ("--cap", caps[place], caps[place + 1])]
-
-
-def _free_ports(count: int) -> list[int]:
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    try:
-        return [one.getsockname()[1] for one in held]
-    finally:
-        for one in held:
-            one.close()
 
 
 @contextmanager

@@ -14,16 +14,17 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from ports import free_ports
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "redis"
+READY = 120
 
 
 class RedisProcess:
     """Started and killed as often as a test likes, always on the same port."""
 
     def __init__(self, program: str, password: str = "") -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        (self.port,) = free_ports(1)
         self._program = program
         self._password = password
         self._process: subprocess.Popen[bytes] | None = None
@@ -39,7 +40,7 @@ class RedisProcess:
         if self._password:
             command += ["--requirepass", self._password]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/")
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + READY
         while time.monotonic() < deadline:
             try:
                 said = self.say("PING")
@@ -60,14 +61,17 @@ class RedisProcess:
         """One command past the client under test, and what comes back."""
         parts = [word.encode() if isinstance(word, str) else word for word in words]
         message = b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(part), part) for part in parts)
-        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as line:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=30) as line:
             line.sendall(message)
             return line.recv(1 << 20)
 
 
 @contextmanager
 def running_redis(password: str = "") -> Iterator[RedisProcess]:
-    """Skips by name without the package or the program; in CI that is a failure."""
+    """Skips by name without the package or the program; in CI that is a failure.
+
+    Meanwhile a cache waits for it however long the machine stands still: a look-up that misses is none that failed.
+    """
     if importlib.util.find_spec("redis") is None:
         _missing("the package redis is not installed (the extra redis)")
     program = shutil.which("redis-server")
@@ -77,7 +81,9 @@ def running_redis(password: str = "") -> Iterator[RedisProcess]:
     process = RedisProcess(program, password)
     try:
         process.start()
-        yield process
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("morelike.stores.redis_cache.WAIT", 120.0)
+            yield process
     finally:
         process.kill()
 

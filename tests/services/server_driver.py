@@ -1,6 +1,7 @@
 """Adds pictures to a library whose catalog is on a server, in a process of its own.
 
-``server_driver.py LIBRARY CATALOG BLOBS PICTURES``: prints one line of JSON, the report or the error.
+``server_driver.py LIBRARY CATALOG BLOBS PICTURES [ITEMS]``: prints a line at each group, and last one of JSON, the
+report or the error. After ITEMS it goes on when it is sent a line.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from morelike.testing.toys import ToyEncoder
 
 
 def main() -> None:
-    library_folder, catalog, blobs, pictures = sys.argv[1:5]
+    library_folder, catalog, blobs, pictures, *more = sys.argv[1:]
+    waits = [int(items) for items in more]
     told = 0
 
     def tell(progress: Progress) -> None:
@@ -24,10 +26,13 @@ def main() -> None:
         if progress.done > told:
             told = progress.done
             print(f"done {told}", flush=True)
+            if waits and told >= waits[0]:
+                waits.clear()
+                sys.stdin.readline()
 
     try:
         with morelike.open(
-            library=Path(library_folder), catalog=catalog, blobs=blobs, commit_items=5, look_ahead=8, lock_timeout=60
+            library=Path(library_folder), catalog=catalog, blobs=blobs, commit_items=5, look_ahead=8, lock_timeout=600
         ) as library:
             collection = library.collection("photos", modality="image", encoder=ToyEncoder())
             report = collection.add(Path(pictures), progress=tell)

@@ -19,6 +19,8 @@ from morelike.settings import Settings
 from morelike.testing.images import write_images
 from morelike.testing.toys import ToyEncoder
 
+pytestmark = pytest.mark.xdist_group("databases")
+
 
 @pytest.fixture(scope="module", params=["mysql", "postgresql"])
 def server(request: pytest.FixtureRequest) -> Iterator[DatabaseServer]:
@@ -60,7 +62,7 @@ def _to_mysql(url: str) -> list[str]:
 
 
 def _run(command: list[str], **more: object) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, **more)  # type: ignore[call-overload]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, **more)  # type: ignore[call-overload]
     assert done.returncode == 0, done.stderr
 
 

@@ -15,7 +15,7 @@ from morelike.testing.images import write_images
 def _morelike(folder: Path, catalog: str, *words: str | Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "MORELIKE_CATALOG": catalog, "MORELIKE_LIBRARY": str(folder), "NO_COLOR": "1"}
     command = [sys.executable, "-m", "morelike", *map(str, words)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
 
 
 def test_no_folder_is_no_excuse(postgresql_server: DatabaseServer, tmp_path: Path) -> None:

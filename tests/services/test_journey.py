@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -222,14 +223,14 @@ def test_a_job_goes_from_one_server_to_another(living: Place) -> None:
     places = [Place(living.folder.with_name(f"machine-{number}"), variables) for number in range(3)]
     url = "/api/v1/collections"
     with places[0].serving("--no-jobs", "--allow-root", more) as (_, asked):
-        with places[1].serving("--allow-root", more) as (doing, _):
+        with places[1].serving("--allow-root", more, groups=2) as (doing, _):
             asked.post(url, json={"name": "more", "encoder": "classic"}).raise_for_status()
             job = asked.post(f"{url}/more/items", json={"sources": [str(more)]}).raise_for_status().json()
             eventually(lambda: asked.get(f"{url}/more").json()["items"] > 0, "the other one works on the job")
             doing.send_signal(signal.SIGTERM)
-            assert doing.wait(60) == 0
+            assert doing.wait(300) == 0
         half = asked.get(f"/api/v1/jobs/{job['id']}").json()
-        assert half["state"] == "queued", "it was done before it could be stopped"
+        assert half["state"] == "queued"
         with places[2].serving("--allow-root", more) as (_, third):
             with asked.stream("GET", f"/api/v1/jobs/{job['id']}/events") as events:
                 events.read()
@@ -256,6 +257,9 @@ def test_each_server_is_killed_while_it_serves(servers: Servers, living: Place) 
         def ready() -> httpx.Response:
             return client.get("/readyz")
 
+        def names_just(part: str) -> bool:
+            return bool(ready().json().get("failing") == [part])
+
         def search(**query: str) -> httpx.Response:
             return client.post(f"{url}/search", files={"example": data}, data={"query": json.dumps(query)})
 
@@ -265,18 +269,19 @@ def test_each_server_is_killed_while_it_serves(servers: Servers, living: Place) 
 
         before = hits()
         item = before[0][0]
-        assert ready().status_code == 200
+        eventually(lambda: ready().status_code == 200, "all parts answer")
         for part, server in (
             ("catalog", servers.database), ("vectors", servers.milvus), ("blobs", servers.gateway),
         ):  # fmt: skip
             server.kill()
-            eventually(lambda: ready().status_code == 503, f"{part} is away")
-            assert ready().json()["failing"] == [part]
+            eventually(partial(names_just, part), f"{part} is away")
+            assert ready().status_code == 503
             assert client.get("/healthz").status_code == 200
             refused = client.get(f"{url}/items/{item}/content") if part == "blobs" else search()
             assert (refused.status_code, "hint" in refused.json()) == (503, True)
             server.start()
             eventually(lambda: ready().status_code == 200, f"{part} is back")
+            eventually(lambda: search().status_code == 200, f"{part} is searched")
             assert hits() == before
             assert client.get(f"{url}/items/{item}/content").content == data
             tagged = client.patch(f"{url}/items/{item}", json={"add_tags": [part]})

@@ -276,7 +276,7 @@ def masking(store: Any) -> Any:
 def moving(place: Place, point: str, nth: int = 1) -> None:
     """A process that moves the space and is killed at a point."""
     words = [place.address, place.library, str(place.folder), point, str(nth)]
-    run = subprocess.run([sys.executable, __file__, *words], capture_output=True, text=True, check=False, timeout=120)
+    run = subprocess.run([sys.executable, __file__, *words], capture_output=True, text=True, check=False, timeout=300)
     assert run.returncode == -signal.SIGKILL, run.stdout + run.stderr
 
 

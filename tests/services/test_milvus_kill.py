@@ -60,7 +60,7 @@ def ready_without_vector(collection: OpenCollection) -> list[str]:
     return [item for item, own in segments.items() if not {segment.id for segment in own} <= there]
 
 
-def eventually(work: Callable[[], Any], seconds: float = 60) -> Any:
+def eventually(work: Callable[[], Any], seconds: float = 300) -> Any:
     """What ``work`` gives as soon as the server answers again."""
     deadline = time.monotonic() + seconds
     while True:
@@ -69,6 +69,13 @@ def eventually(work: Callable[[], Any], seconds: float = 60) -> Any:
         except StoreUnreachable:
             if time.monotonic() > deadline:
                 raise
+
+
+def well(library: Library, seconds: float = 300) -> None:
+    """Returns when every part answers: a probe waits for three seconds, in which a busy machine may stand still."""
+    deadline = time.monotonic() + seconds
+    while failing := library.failing():
+        assert time.monotonic() < deadline, failing
 
 
 @pytest.mark.timeout(900)
@@ -140,7 +147,7 @@ def test_failing_says_so(server: MilvusProcess, tmp_path: Path) -> None:
     example = min(path for path in (tmp_path / "pictures").rglob("*") if path.is_file())
     with morelike.open(Settings(library=tmp_path / "library", vectors=server.address, offline=True)) as library:
         photos(library).add(tmp_path / "pictures")
-        assert library.failing() == {}
+        well(library)
         server.kill()
         failing = library.failing()
         assert set(failing) == {"vectors"}
@@ -149,7 +156,7 @@ def test_failing_says_so(server: MilvusProcess, tmp_path: Path) -> None:
             photos(library).search(example)
         server.start()
         assert eventually(lambda: photos(library).search(example)[0].score) == pytest.approx(1)
-        assert library.failing() == {}
+        well(library)
 
 
 def test_a_killed_process_with_milvus_lite(tmp_path: Path) -> None:
@@ -163,7 +170,7 @@ def test_a_killed_process_with_milvus_lite(tmp_path: Path) -> None:
     counts = [0]
     for point, nth in [("vectors.written", 3), ("vectors.synced", 2), ("vectors.written", 4), ("none", 0)]:
         run = adding(tmp_path / "library", pictures, "vectors.db", point, nth)
-        _, errors = run.communicate(timeout=120)
+        _, errors = run.communicate(timeout=300)
         assert run.returncode == (0 if point == "none" else -signal.SIGKILL), errors
         with morelike.open(settings) as library:
             assert ready_without_vector(photos(library)) == []
@@ -183,12 +190,12 @@ def test_one_process_at_a_time_with_milvus_lite(tmp_path: Path) -> None:
     settings = Settings(library=tmp_path / "library", vectors="vectors.db", offline=True)
     with morelike.open(settings) as library:
         photos(library).add(tmp_path / "pictures")
-        run = adding(tmp_path / "library", tmp_path / "pictures", "vectors.db")
         write_images(tmp_path / "pictures", 6, seed=6)
-        _, errors = run.communicate(timeout=60)
+        run = adding(tmp_path / "library", tmp_path / "pictures", "vectors.db")
+        _, errors = run.communicate(timeout=300)
     assert run.returncode != 0
     assert "lets in one at a time" in errors
     run = adding(tmp_path / "library", tmp_path / "pictures", "vectors.db")
-    said, errors = run.communicate(timeout=60)
+    said, errors = run.communicate(timeout=300)
     assert run.returncode == 0, errors
     assert "added" in said

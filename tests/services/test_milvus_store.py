@@ -8,12 +8,12 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from milvus_process import MilvusProcess, have_milvus_lite, running_milvus
+from ports import free_ports
 
 from morelike.errors import MorelikeError, SettingsError, SpaceMismatch, StoreDamaged, StoreError, StoreUnreachable
 from morelike.registry import VECTOR_STORES
@@ -56,8 +56,7 @@ def test_a_library_id_that_cannot_be(tmp_path: Path) -> None:
 
 def test_nobody_there(tmp_path: Path) -> None:
     """A store opens where nothing listens; what is asked of it raises StoreUnreachable with the address, at once."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    (port,) = free_ports(1)
     store = store_at(f"http://127.0.0.1:{port}", tmp_path)
     space = dense_space()
     for ask in (
@@ -164,17 +163,16 @@ def test_milvus_lite_ends_with_its_store(tmp_path: Path) -> None:
     """Two openings share one Milvus Lite; when both are closed no thread of it is left, and its rows are there for a
     third. Files that are no directory of it are told so.
     """
-    space, before = dense_space(), threading.active_count()
+    space, before = dense_space(), set(threading.enumerate())
     first, second = store_at("vectors.db", tmp_path), store_at("vectors.db", tmp_path)
     vectors = seeded_vectors(space, 4)
     first.upsert(space, np.arange(4), vectors)
     first.close()
     assert second.count(space) == 4
     second.close()
-    deadline = time.monotonic() + 10  # a pool's threads see that it was shut down as they wake
-    while threading.active_count() > before and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert threading.active_count() == before
+    for left in set(threading.enumerate()) - before:  # a pool's threads see that it was shut down as they wake
+        left.join(120)
+    assert set(threading.enumerate()) <= before
     third = store_at(str(tmp_path / "vectors.db"), tmp_path / "elsewhere")
     np.testing.assert_array_equal(third.fetch(space, np.arange(4))[1], vectors)
     third.close()

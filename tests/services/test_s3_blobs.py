@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cut_line import line_to
+from ports import free_ports
 from radosgw_process import Gateway, User
 
 from morelike.errors import (
@@ -119,8 +120,7 @@ def test_refusals(  # noqa: PLR0917 - pytest names them
 @pytest.mark.parametrize("call", ["put", "open", "sweep", "ping"])
 def test_nothing_listens(gateway: Gateway, bucket: str, make: Make, call: str) -> None:
     """A server that is not there is StoreUnreachable, and is named."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        endpoint = f"http://127.0.0.1:{free.getsockname()[1]}"
+    endpoint = f"http://127.0.0.1:{free_ports(1)[0]}"
     store = make(gateway.settings(f"s3://{bucket}/lib", s3_endpoint=endpoint))
 
     with pytest.raises(StoreUnreachable, match=endpoint):
@@ -344,7 +344,7 @@ def test_a_line_that_drops_and_is_back(gateway: Gateway, bucket: str, make: Make
     blobs = [pair(noise(100_000, number)) for number in range(30)]
     with line_to(gateway.port, after=1 << 20) as line:
         store = make(gateway.settings(f"s3://{bucket}/lib", s3_endpoint=line.endpoint))
-        mending = threading.Thread(target=lambda: (line.reached.wait(30), line.mend()))
+        mending = threading.Thread(target=lambda: (line.reached.wait(120), line.mend()))
         mending.start()
         store.put_many(blobs)
         mending.join()

@@ -59,7 +59,7 @@ def test_killed_at_every_point(gateway: Gateway, pictures: Path, tmp_path: Path)
 
     def run(point: str, nth: int) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, str(DRIVER), str(tmp_path / "library"), str(pictures), point, str(nth)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=environment)
+        return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, env=environment)
 
     for nth in (1, 3):  # the first group, and one that follows what is there already
         for point in faults.S3_POINTS[: 4 - nth]:

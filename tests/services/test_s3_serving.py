@@ -45,7 +45,7 @@ def first(library: Library) -> tuple[str, bytes]:
 
 
 def followed(link: str, **headers: str) -> httpx.Response:
-    return httpx.get(link, headers=headers, trust_env=False)
+    return httpx.get(link, headers=headers, timeout=120, trust_env=False)
 
 
 def test_a_link(gateway: Gateway, tmp_path: Path) -> None:

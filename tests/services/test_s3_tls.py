@@ -15,6 +15,8 @@ from morelike.errors import StoreUnreachable
 from morelike.testing.kits.blob_store import digest_of
 from morelike.types import Blob
 
+pytestmark = pytest.mark.xdist_group("gateway with TLS")
+
 
 def store_of(gateway: Gateway, bucket: str, **given: object) -> Any:
     from morelike.stores.s3 import S3BlobStore  # the package may be absent

@@ -18,7 +18,7 @@ from morelike.models import cards
 from morelike.settings import Settings
 from morelike.testing.toys import ToyEncoder, ToyJointEncoder
 
-WAIT = 20.0
+WAIT = 120.0
 
 
 class Gated(ToyJointEncoder):

@@ -94,10 +94,10 @@ def test_demo_serves_its_page(few: Path) -> None:
         try:
             assert process.stdout is not None
             line = next(line for line in process.stdout if line.startswith("http://127.0.0.1:"))
-            page = httpx.get(line.split()[0], headers={"Accept": "text/html"}).text
+            page = httpx.get(line.split()[0], headers={"Accept": "text/html"}, timeout=120).text
         finally:
             process.terminate()
-            process.communicate(timeout=60)
+            process.communicate(timeout=300)
 
     assert "photographs" in page
     assert process.returncode == 0

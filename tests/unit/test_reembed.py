@@ -136,7 +136,7 @@ def test_searches_never_stop_and_never_mix(photos: OpenCollection, paths: list[P
         if size > 2:  # not where a search itself is encoded
             with answered:
                 seen = len(units)
-                answered.wait_for(lambda: len(units) > seen + 1 or ended.is_set(), timeout=20)
+                answered.wait_for(lambda: len(units) > seen + 1 or ended.is_set(), timeout=120)
 
     with ThreadPoolExecutor(2) as pool:
         running = [pool.submit(search) for _ in range(2)]

@@ -16,7 +16,8 @@ from morelike.composites import Concat
 from morelike.errors import QueryError
 from morelike.library import Library
 from morelike.registry import MODALITIES, RESCORERS, Row
-from morelike.search.search import Search, named_rescorer
+from morelike.search.rescoring import named_rescorer
+from morelike.search.search import Search
 from morelike.settings import Settings
 from morelike.testing.images import write_images
 from morelike.testing.toys import COLOURS, ToyEncoder, ToyJointEncoder, ToyWords

@@ -36,7 +36,7 @@ faults.install(lambda reached: reached == point and os.kill(os.getpid(), signal.
 make_item(catalog, photos, "cat")
 """
     killed = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path), point], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", code, str(tmp_path), point], capture_output=True, text=True, check=False, timeout=300
     )
     catalog = open_sqlite_catalog(tmp_path, settings)
     photos = catalog.collection("photos")

@@ -27,7 +27,7 @@ Without = Callable[[Path], AbstractContextManager[None]]
 
 def run_python(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-W", "error", "-c", code, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
 
 
 @pytest.fixture
@@ -268,7 +268,7 @@ catalog.close()
         process.stdin.write("go\n")
         process.stdin.flush()
     for process in processes:
-        process.communicate(timeout=60)
+        process.communicate(timeout=300)
     catalog = open_sqlite_catalog(tmp_path / "library", Settings(library=tmp_path))
     names = [collection.name for collection in catalog.collections()]
     catalog.close()

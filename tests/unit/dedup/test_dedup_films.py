@@ -15,6 +15,8 @@ from morelike.collection import OpenCollection
 from morelike.dedup import Group
 from morelike.settings import Settings
 
+pytestmark = pytest.mark.xdist_group("copies of films")
+
 
 def write_films(folder: Path) -> None:
     """Films with copies and clips, and others that share a beginning, a view, or nothing but black."""

@@ -22,6 +22,8 @@ from morelike.testing.sounds import as_wav, encoded, synthetic_sound
 from morelike.testing.tunes import RATE, distorted, tune
 from morelike.types import Item
 
+pytestmark = pytest.mark.xdist_group("copies of sounds")
+
 LENGTH = 16
 
 

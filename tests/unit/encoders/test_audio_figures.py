@@ -77,6 +77,7 @@ def _figures(vectors: Any, labels: Any, folds: Any) -> tuple[float, float, float
     return float(first), float(five), float(average)
 
 
+@pytest.mark.xdist_group("figures of sounds")
 @pytest.mark.parametrize(
     ("name", "expected"), [("classic-audio", (0.767, 0.670, 0.562)), ("yamnet", (0.971, 0.934, 0.874))]
 )

@@ -135,6 +135,7 @@ def _figures(vectors: Any, labels: Any) -> tuple[float, float]:
     return float(hits[:, 0].mean()), float(((precision * hits).sum(axis=1) / hits.sum(axis=1)).mean())
 
 
+@pytest.mark.xdist_group("figures of pictures")
 @pytest.mark.parametrize(
     ("name", "p_at_1", "mean_precision"),
     [("classic", 0.575, 0.232), ("mobilenet-v1-025", 0.553, 0.255), ("mobilenet-v2", 0.751, 0.448)],

@@ -36,7 +36,7 @@ def target(tmp_path: Path) -> Path:
 
 
 def settings(hub: HubServer, **more: Any) -> Settings:
-    return Settings(**{"hub": hub.address, "offline": False, "hub_timeout": 5.0, **more})
+    return Settings(**{"hub": hub.address, "offline": False, "hub_timeout": 60.0, **more})
 
 
 def get(hub: HubServer, target: Path, **more: Any) -> download.Fetched:

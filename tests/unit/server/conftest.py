@@ -24,7 +24,7 @@ def pictures(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def server_settings(settings: Settings, pictures: Path) -> Settings:
-    return settings.model_copy(update={"allow_roots": (pictures,), "offline": False, "url_timeout": 3.0})
+    return settings.model_copy(update={"allow_roots": (pictures,), "offline": False, "url_timeout": 60.0})
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def reading(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         library=folder / "library",
         models_cache=folder / "models",
         offline=False,
-        url_timeout=3.0,
+        url_timeout=60.0,
         allow_roots=(folder / "pictures",),
     )
     with morelike.open(settings) as library:

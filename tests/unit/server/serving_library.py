@@ -59,13 +59,13 @@ def running(library: Library, options: ServerOptions | None = None, **headers: s
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:
-        assert ready.wait(20)
+        assert ready.wait(120)
         url = address_of("127.0.0.1", listening)
-        with httpx.Client(base_url=url, headers=headers, timeout=30) as client:
+        with httpx.Client(base_url=url, headers=headers, timeout=120) as client:
             yield Served(url, library, parts, client)
     finally:
         server.should_exit = True
-        thread.join(20)
+        thread.join(120)
         listening.close()
         assert not thread.is_alive()
 

@@ -87,6 +87,15 @@ def _schemathesis(served: Served, key: str, folder: Path) -> subprocess.Complete
         str(Path(sys.executable).with_name("schemathesis")),
         *("run", f"{served.url}/openapi.json", "--no-color", "--header", f"Authorization: Bearer {key}"),
         *("--checks", "all", "--phases", "examples,coverage,fuzzing", "--max-examples", str(EXAMPLES)),
-        *("--seed", "1", "--generation-deterministic", "--continue-on-failure", "--suppress-health-check", "all"),
+        *(
+            "--seed",
+            "1",
+            "--request-timeout",
+            "120",
+            "--generation-deterministic",
+            "--continue-on-failure",
+            "--suppress-health-check",
+            "all",
+        ),
     ]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)

@@ -378,14 +378,14 @@ def test_uploads_and_searches_side_by_side(served: Served, tmp_path: Path) -> No
 
     def search() -> list[int]:
         codes = []
-        with httpx.Client(base_url=served.url, timeout=30) as client:
+        with httpx.Client(base_url=served.url, timeout=120) as client:
             while not stop.is_set():
                 answer = client.post(f"{PHOTOS}/search", json={"examples": [{"item": served.item()}], "k": 3})
                 codes.append(answer.status_code if len(answer.json()["hits"]) == 3 else 0)
         return codes
 
     def add(path: Path) -> int:
-        with httpx.Client(base_url=served.url, timeout=30) as client:
+        with httpx.Client(base_url=served.url, timeout=120) as client:
             return client.post(f"{PHOTOS}/items", files={"files": (path.name, path.read_bytes())}).status_code
 
     with ThreadPoolExecutor(10) as pool:

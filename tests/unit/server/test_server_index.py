@@ -31,7 +31,7 @@ def test_a_failure_is_not_the_end() -> None:
     library = _Library()
 
     keeper = IndexKeeper(library, look_again=0.01)  # type: ignore[arg-type]
-    assert library.twice.wait(30)
+    assert library.twice.wait(120)
     keeper.close()
 
     assert library.stopped.is_set()

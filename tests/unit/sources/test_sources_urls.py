@@ -123,7 +123,7 @@ def test_a_dripping_server_is_given_up(server: SourceServer, headers_too: bool) 
 
 def test_a_silent_server_is_given_up(server: SourceServer) -> None:
     """A server that never answers is left."""
-    server.answers["/x"] = lambda _request: server.stopping.wait(30) and None
+    server.answers["/x"] = lambda _request: server.stopping.wait(120) and None
     settings = Settings(offline=False, allow_private_urls=True, url_timeout=0.2)
 
     with pytest.raises(SourceError, match=r"did not answer within 0\.2 s"):
