@@ -104,7 +104,7 @@ def calibrate(
     if spaces is None:
         spaces = [space for space in stores.catalog.spaces(collection) if space.active]
     for space in spaces:
-        if space.card.form in {"dense", "bits"}:
+        if space.has_vectors and not space.is_screen:
             known = stores.catalog.calibration(space)
             if due(None if always else known, items):
                 found = measure(stores, collection, space, items)

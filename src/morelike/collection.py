@@ -13,7 +13,7 @@ from morelike.calibration import calibrate, calibration_of, keep_calibrated
 from morelike.dedup.methods import Duplicates
 from morelike.deletion import delete_items
 from morelike.dryrun import DryRun, dry_run
-from morelike.errors import DecodeError, MorelikeError, SpaceMismatch, StoreDamaged, UsageError
+from morelike.errors import MorelikeError, SpaceMismatch, StoreDamaged, UsageError
 from morelike.evaluate import Evaluation, evaluate
 from morelike.examples import as_blob, as_example, as_sources, named
 from morelike.fields import keep_up
@@ -22,29 +22,25 @@ from morelike.ingest import Ingest, Options
 from morelike.lanes import Encoders, Lanes
 from morelike.ledger import rejected_blobs
 from morelike.listed import Listed
-from morelike.originals import original_link, stored_blob
+from morelike.originals import original_link
 from morelike.progress import AddReport, Progress
-from morelike.protocols import Modality
 from morelike.records import Calibration
 from morelike.reembed import Reembed, ReembedReport, drop_space, earlier_spaces, new_spaces
-from morelike.registry import MODALITIES
 from morelike.search.embed import Embedder
 from morelike.search.filter import parse_filter
 from morelike.search.pieces import MOST_FRAMES, Piece, pieces
 from morelike.search.search import Search
 from morelike.storage import note_now
 from morelike.types import (
-    WHOLE,
     Blob,
     Collection,
     Example,
     Metadata,
-    Preview,
     Query,
-    Segment,
     Space,
     Span,
 )
+from morelike.unpacking import configured, holds_of, unpacked
 from morelike.wiring import Stores
 
 __all__ = ["OpenCollection"]
@@ -59,7 +55,7 @@ class OpenCollection(Duplicates, Listed):
         self._stores = stores
         self._lanes = lanes
         self._record = record
-        self._modality: Modality = MODALITIES.load(record.modality)(stores.settings)
+        self._modality = configured(record.modality, stores.settings, record.options)
 
     def __repr__(self) -> str:
         return f"<collection {self.name}: {self.count()} items ({self.modality})>"
@@ -117,12 +113,19 @@ class OpenCollection(Duplicates, Listed):
             )  # those with a path: see rejected_blobs
             again = rejected_blobs(self._stores, self._record, in_place=in_place)
             return self._run(work, [("", again)], stop, index=index)
-        settings = self._stores.settings
         work = self._ingest(options, progress, stop)
         if progress is not None:
             self._count_ahead(work, sources, exclude, only)
-        given = ((origin, named(blobs, only)) for _, origin, blobs in as_sources(sources, settings, exclude))
+        given = ((origin, blobs) for _, origin, blobs in self._sources(sources, exclude, only))
         return self._run(work, given, stop, index=index)
+
+    def _sources(
+        self, sources: tuple[Any, ...], exclude: tuple[str, ...], only: Sequence[str] = ()
+    ) -> Iterator[tuple[str, str, Iterator[Blob]]]:
+        """(source kind, origin, blobs), each file of many items as these."""
+        settings, modality = self._stores.settings, self._modality
+        for name, origin, blobs in as_sources(sources, settings, exclude, holds_of(modality, settings)):
+            yield name, origin, unpacked(named(blobs, only), modality)
 
     def _run(
         self, work: Ingest, sources: Iterable[tuple[str, Iterator[Blob]]], stop: Event | None, *, index: bool
@@ -163,10 +166,10 @@ class OpenCollection(Duplicates, Listed):
             with suppress(MorelikeError, OSError):  # whoever adds them will say it
                 places = tuple(source for source in sources if isinstance(source, str | Path))
                 total += len(sources) - len(places)  # a stream can be read once, and not here
-                for name, _, blobs in as_sources(places, self._stores.settings, exclude):
+                for name, _, blobs in self._sources(places, exclude, only):
                     if name != "files":
                         return
-                    for _ in named(blobs, only):
+                    for _ in blobs:
                         total += 1
                         if work.ended:
                             return
@@ -182,7 +185,7 @@ class OpenCollection(Duplicates, Listed):
         """What ``add`` would do, from a sample; nothing is written."""
         spaces = [space for space in self.spaces if space.active and space.card.form != "terms"]
         lanes = {space.kind: self._lanes.lane(space) for space in spaces}
-        given = ((origin, blobs) for _, origin, blobs in as_sources(sources, self._stores.settings, _several(exclude)))
+        given = ((origin, blobs) for _, origin, blobs in self._sources(sources, _several(exclude)))
         settings = self._stores.settings
         return dry_run(settings, self._record, self._modality, lanes, given, in_place=in_place, sample=sample)
 
@@ -200,9 +203,11 @@ class OpenCollection(Duplicates, Listed):
         k: int = 10,
         offset: int = 0,
         mode: str = "similar",
+        options: Mapping[str, Any] | None = None,
         explain: bool = False,
     ) -> Hits:
-        """The items most like an example: a path, URL, item id, bytes, PIL image, array, or a whole Query.
+        """The items most like an example: a path, URL, item id, bytes, PIL image, array, or a whole Query; a SMILES or
+        a sequence itself, too.
 
         ``text`` are words, where the card has a text tower. ``plus`` and ``minus`` are further examples, each alone or
         as (example, weight). ``crop`` is (left, top, right, bottom) in fractions of the first example, ``at`` (from,
@@ -211,18 +216,20 @@ class OpenCollection(Duplicates, Listed):
         Raises QueryError, ItemError, NoSuchItem.
         """
         if not isinstance(example, Query):
-            settings = self._stores.settings
             parts: list[Example] = []
             if example is not None:
-                parts.append(as_example(example, settings, crop=crop, at=at))
+                parts.append(self._example(example, crop=crop, at=at))
             if text is not None:
                 parts.append(Example("text", text))
-            parts.extend(as_example(other, settings) for other in plus)
-            parts.extend(as_example(other, settings, weight=-1.0) for other in minus)
+            parts.extend(self._example(other) for other in plus)
+            parts.extend(self._example(other, weight=-1.0) for other in minus)
             expression = parse_filter(filter) if filter else None
-            example = Query(tuple(parts), mode, k, offset, expression, threshold, explain)
+            example = Query(tuple(parts), mode, k, offset, expression, threshold, explain, dict(options or {}))
         query: Query = example
         return Hits(self._asked(lambda search: search.answer(query)), self)
+
+    def _example(self, example: Any, **told: Any) -> Example:
+        return as_example(example, self._stores.settings, means=self.means if self.reads_text else None, **told)
 
     def search_many(self, queries: Sequence[Query]) -> list[Hits]:
         """What ``search`` answers to each, in less time: they share what the encoder and the index can share.
@@ -233,7 +240,7 @@ class OpenCollection(Duplicates, Listed):
 
     def compare(self, one: Any, other: Any) -> Mapping[str, float]:
         """How alike two examples are, in the unit of a hit; neither is kept. Raises what ``search`` raises."""
-        examples = [as_example(example, self._stores.settings) for example in (one, other)]
+        examples = [self._example(example) for example in (one, other)]
         return self._asked(lambda search: search.compare(examples[0], examples[1]))
 
     def pieces(
@@ -272,25 +279,6 @@ class OpenCollection(Duplicates, Listed):
     def content(self, item_id: str) -> bytes:
         """The item's original bytes. Raises NoSuchItem, OriginalGone."""
         return self._blob(item_id).read()
-
-    def preview(self, item_id: str, side: int = 256, span: Span = WHOLE) -> Preview:
-        """A small rendering. Raises NoSuchItem, OriginalGone, DecodeError."""
-        return self._modality.preview(self._blob(item_id), span, side)
-
-    def segments(self, item_id: str) -> list[Segment]:
-        """Where the item was cut, in the order of its parts. Raises NoSuchItem."""
-        whole = self.item(item_id).id
-        return self._stores.catalog.segments_of(self._record, [whole]).get(whole, [])
-
-    def peaks(self, item_id: str, n: int = 800, span: Span = WHOLE) -> tuple[float, ...]:
-        """The waveform in ``n`` numbers from 0 to 1. Raises NoSuchItem, OriginalGone, DecodeError where it has none."""
-        blob = self._blob(item_id)
-        if not hasattr(self._modality, "peaks"):
-            raise DecodeError(f"{blob.name}: {self.modality} has no waveform", hint="items with sound have one")
-        return tuple(self._modality.peaks(blob, n, span))
-
-    def _blob(self, item_id: str) -> Blob:
-        return stored_blob(self._stores, self._record, item_id)
 
     def tag(self, item_ids: Sequence[str], add: Sequence[str] = (), remove: Sequence[str] = ()) -> None:
         """Add and remove tags. Raises NoSuchItem."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import blake3
 import numpy as np
@@ -18,6 +18,7 @@ from morelike.errors import DecodeError, QueryError, SourceError, UsageError
 from morelike.settings import Settings
 from morelike.sources import open_source
 from morelike.types import Blob, Example, Span
+from morelike.unpacking import Holds
 
 __all__ = ["as_blob", "as_example", "as_sources", "named"]
 
@@ -31,21 +32,25 @@ def as_example(
     weight: float = 1.0,
     crop: tuple[float, float, float, float] | None = None,
     at: Span | tuple[float, float] | None = None,
+    means: Callable[[str], Literal["item", "text"]] | None = None,
 ) -> Example:
     """A path, URL, item id, bytes, PIL image, array (h, w, 3) uint8, Blob or Example; ``(example, weight)`` too.
 
     An array (n,) is a vector itself, as the collection's encoder would give it.
 
-    ``at``: a Span, or (from, to) in seconds. Raises QueryError, SourceError.
+    ``at``: a Span, or (from, to) in seconds. ``means``: what a text that is no place means where items can be written
+    down. Raises QueryError, SourceError.
     """
     at = _span(at)
     if isinstance(example, Example):
         return replace(example, weight=weight * example.weight, crop=crop or example.crop, at=at or example.at)
     if isinstance(example, tuple) and len(example) == 2 and isinstance(example[1], int | float):
-        return as_example(example[0], settings, weight=weight * example[1], crop=crop, at=at)
+        return as_example(example[0], settings, weight=weight * example[1], crop=crop, at=at, means=means)
     if isinstance(example, np.ndarray):
         return Example("payload", example if example.ndim == 1 else _picture(example), weight, crop, at)
     if isinstance(example, str) and not _is_place(example):
+        if means is not None:
+            return Example(means(example), example, weight, crop, at)
         if ITEM_ID.fullmatch(example):
             return Example("item", example, weight, crop, at)
         raise QueryError(
@@ -83,13 +88,19 @@ def as_blob(thing: Any, settings: Settings) -> Blob:
 
 
 def as_sources(
-    things: tuple[Any, ...], settings: Settings, exclude: tuple[str, ...] = ()
+    things: tuple[Any, ...], settings: Settings, exclude: tuple[str, ...] = (), holds: Holds | None = None
 ) -> Iterator[tuple[str, str, Iterator[Blob]]]:
-    """(source kind, origin, blobs) for each thing to add. Raises SourceError, UsageError."""
+    """(source kind, origin, blobs) for each thing to add; ``holds`` as ``open_source`` takes it.
+
+    Raises SourceError, UsageError.
+    """
     from morelike.sources import origin
 
     # all of them first: the last one's spelling mistake must not come to light after hours
-    opened = [open_source(str(thing), settings, exclude) if isinstance(thing, str | Path) else None for thing in things]
+    opened = [
+        open_source(str(thing), settings, exclude, holds=holds) if isinstance(thing, str | Path) else None
+        for thing in things
+    ]
     for given, group in groupby(zip(things, opened, strict=True), key=lambda pair: pair[1] is None):
         if given:  # together, so that the stages of ``add`` overlap
             yield "given", "", (as_blob(thing, settings) for thing, _ in group)

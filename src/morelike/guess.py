@@ -17,6 +17,7 @@ from morelike.protocols import Modality
 from morelike.registry import MODALITIES
 from morelike.settings import Settings
 from morelike.types import Blob
+from morelike.unpacking import holds_of
 
 __all__ = ["Guess", "guess_modality", "guess_of"]
 
@@ -92,7 +93,7 @@ def _blobs(things: Sequence[Any], settings: Settings, exclude: tuple[str, ...]) 
         if isinstance(thing, str) and thing[:8].lower().startswith(_WEB):
             yield Blob(thing, name_in_url(thing), lambda: Blob.from_bytes(b"").open())
         elif isinstance(thing, str | Path):
-            for _, _, blobs in as_sources((thing,), settings, exclude):
+            for _, _, blobs in as_sources((thing,), settings, exclude, holds_of(None, settings)):
                 yield from blobs
         elif hasattr(thing, "read") and not isinstance(thing, Blob):
             yield Blob.from_bytes(b"", str(getattr(thing, "name", "")))

@@ -51,6 +51,8 @@ class Hits:
 def _where(span: Span) -> str:
     if span.box is not None:
         return "  ({}, {})–({}, {})".format(*span.box)
+    if span.unit == "bases":
+        return f"  {span.start:,.0f}–{span.end:,.0f}"
     return f"  {span.start:.1f}–{span.end:.1f} s" if span.unit == "seconds" else ""
 
 

@@ -279,7 +279,7 @@ class Ingest:
         )
         # a name that is not UTF-8 cannot be found again from its uri: such a file is copied
         may_stay = blob.lasting or (blob.path is not None and blob.uri == str(blob.path))
-        in_place = may_stay and (copy or self._options.in_place)  # a copy of an item does not change how it is kept
+        in_place = (may_stay and (copy or self._options.in_place)) or (copy and reading.other_bytes)
         return Claim(reading.item_id, reading.digest, reading.media_type, source, in_place, self._options.tags)
 
     def _claim(self, works: list[Work], copies: list[Reading], claims: list[Claim]) -> None:

@@ -22,13 +22,13 @@ from morelike.settings import Settings
 from morelike.types import Card, Kind, Space
 from morelike.wiring import load_encoder, resolve_card
 
-__all__ = ["Encoders", "Lanes"]
+__all__ = ["UNASKED", "Encoders", "Lanes"]
 
 Encoders = str | Encoder | Sequence[str | Encoder]
 """A card's name, several with commas between them, ``auto``, an Encoder, or a sequence of names and encoders."""
 Tell = Callable[[str], None]
 
-UNASKED: Mapping[Kind, str] = {"recording": "landmarks"}
+UNASKED: Mapping[Kind, str] = {"genome": "minhash", "recording": "landmarks", "substructure": "pattern"}
 """What a kind gets where nobody names an encoder for it."""
 
 

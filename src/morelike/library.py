@@ -23,7 +23,7 @@ from morelike.lane import LaneStats
 from morelike.lanes import Encoders, Lanes
 from morelike.parts import add_spaces
 from morelike.progress import AddReport
-from morelike.protocols import Modality
+from morelike.protocols import Modality, NamesEncoder
 from morelike.records import Job, StorageReading
 from morelike.registry import MODALITIES
 from morelike.settings import Settings, load_settings
@@ -157,6 +157,8 @@ class Library(Moving):
     ) -> Collection:
         media = self._modality(modality)
         settled = media.settle(options)
+        if encoder == "auto" and isinstance(media, NamesEncoder):
+            encoder = media.encoder(settled)
         chosen = self._lanes.choose(media.kinds, encoder, notify)  # before anything is written: it may not be there
         catalog = self._stores.catalog
         with self._stores.lock.hold(f"make {name}", waiting=notify):

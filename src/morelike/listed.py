@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Literal
 
+import blake3
+import numpy as np
+
+from morelike.errors import DecodeError, NoSuchItem
+from morelike.originals import stored_blob
+from morelike.prepare import decoding
+from morelike.protocols import Highlights, Modality, ReadsText
 from morelike.records import SourceRow
 from morelike.search.filter import parse_filter
-from morelike.types import Collection, Item, ItemState, Rejection
+from morelike.types import WHOLE, Blob, Collection, Item, ItemState, Preview, Rejection, Segment, Span
+from morelike.unpacking import HEAD, holds_of
 from morelike.wiring import Stores
 
 __all__ = ["Listed"]
+
+CHUNK = 1024**2
+ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_\-]{5,254}")
 
 
 class Listed:
@@ -17,6 +31,37 @@ class Listed:
 
     _stores: Stores
     _record: Collection
+    _modality: Modality
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether its items can be written down: a molecule as SMILES, a sequence as its letters."""
+        return isinstance(self._modality, ReadsText)
+
+    def holds_records(self, blob: Blob) -> bool:
+        """Whether ``add`` makes many items of this file. Raises SourceError, OSError."""
+        holds = holds_of(self._modality, self._stores.settings)
+        return holds is not None and holds(blob.read(HEAD), blob.name)
+
+    def identity(self, blob: Blob) -> str:
+        """The id of the item that it is, or would be. Raises SourceError, OSError."""
+        digest = blake3.blake3()
+        with blob.open() as stream:
+            while data := stream.read(CHUNK):
+                digest.update(data)
+        with suppress(DecodeError), decoding(blob):
+            return self._modality.identity(blob) or digest.hexdigest()
+        return digest.hexdigest()
+
+    def means(self, text: str) -> Literal["item", "text"]:
+        """What a text means where items can be written down: one that is there by its id, else itself."""
+        if not ID.fullmatch(text):
+            return "text"
+        try:
+            self.item(text)
+        except NoSuchItem:
+            return "text"
+        return "item"
 
     def items(
         self, *, filter: str | None = None, offset: int = 0, limit: int = 100, state: ItemState | None = "ready"
@@ -66,3 +111,31 @@ class Listed:
     def items_of(self, item_ids: Sequence[str]) -> Mapping[str, Item]:
         """By whole ids, those that are there."""
         return self._stores.catalog.get_items(self._record, list(dict.fromkeys(item_ids)))
+
+    def preview(self, item_id: str, side: int = 256, span: Span = WHOLE, *, parts: Sequence[int] = ()) -> Preview:
+        """A small rendering; ``parts`` (atoms of a molecule) marked where the modality can. Raises NoSuchItem,
+        OriginalGone, DecodeError.
+        """
+        blob = self._blob(item_id)
+        if parts and isinstance(self._modality, Highlights):
+            return self._modality.highlighted(blob, side, parts)
+        return self._modality.preview(blob, span, side)
+
+    def segments(self, item_id: str) -> list[Segment]:
+        """Where the item was cut, in the order of its parts. Raises NoSuchItem."""
+        whole = self.item(item_id).id
+        return self._stores.catalog.segments_of(self._record, [whole]).get(whole, [])
+
+    def segment(self, segment_id: int) -> Segment | None:
+        """The segment of that id, of a searchable item; None where there is none."""
+        return self._stores.catalog.segments(self._record, np.array([segment_id], dtype=np.int64)).get(segment_id)
+
+    def peaks(self, item_id: str, n: int = 800, span: Span = WHOLE) -> tuple[float, ...]:
+        """The waveform in ``n`` numbers from 0 to 1. Raises NoSuchItem, OriginalGone, DecodeError where it has none."""
+        blob = self._blob(item_id)
+        if not hasattr(self._modality, "peaks"):
+            raise DecodeError(f"{blob.name}: {self._record.modality} has no waveform", hint="items with sound have one")
+        return tuple(self._modality.peaks(blob, n, span))
+
+    def _blob(self, item_id: str) -> Blob:
+        return stored_blob(self._stores, self._record, item_id)

@@ -109,7 +109,7 @@ def keep_copies(stores: Stores, copies: Sequence[Reading]) -> set[str]:
     """Store what is only referred to so far, but came as bytes now; the ids of the items of which that failed."""
     unkept = set()
     for copy in copies:
-        if not stores.blobs.exists(copy.digest.blake3):
+        if not copy.other_bytes and not stores.blobs.exists(copy.digest.blake3):
             try:
                 stores.blobs.put_many([(copy.digest, copy.blob)])
             except ItemError:

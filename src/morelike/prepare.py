@@ -158,6 +158,11 @@ class Reading:
     kept: int = 0
     """How much of the budget its bytes in memory take."""
 
+    @property
+    def other_bytes(self) -> bool:
+        """Whether the item goes by a canonical identity: a copy may have other bytes, and those are not kept."""
+        return self.item_id != self.digest.blake3
+
 
 def recognise(blob: Blob, modality: Modality) -> str:
     """The media type, from the head and the name. Raises UnknownMedia, SourceError."""

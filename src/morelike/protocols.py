@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from threading import Event
 from typing import Any, BinaryIO, Protocol, runtime_checkable
 
 from morelike.catalog_protocols import Catalog, WriteLock
+from morelike.modality_protocols import (
+    Configured,
+    Highlights,
+    HoldsRecords,
+    LoadsRuns,
+    Modality,
+    NamesEncoder,
+    ReadsText,
+)
+from morelike.records import Rescored
 from morelike.types import (
-    WHOLE,
     Blob,
     Card,
     ContentDigest,
     Fields,
     Ids,
     Kind,
-    Metadata,
     Payload,
-    Preview,
     Scores,
-    SegmentSpec,
     Sketch,
     Space,
-    Span,
     Vectors,
     Within,
 )
@@ -32,13 +37,16 @@ __all__ = [
     "BlobStore",
     "Cache",
     "Catalog",
+    "Configured",
     "Encoder",
+    "Highlights",
     "HoldsRecords",
     "KeepsFields",
     "LinksBlobs",
     "ListsSizes",
     "LoadsRuns",
     "Modality",
+    "NamesEncoder",
     "OpenSource",
     "Reachable",
     "ReadsText",
@@ -48,76 +56,6 @@ __all__ = [
     "VectorStore",
     "WriteLock",
 ]
-
-
-class Modality(Protocol):
-    """What a kind of media is: how its bytes are recognised, cut, decoded and shown. Holds no state."""
-
-    name: str
-    kinds: tuple[Kind, ...]
-    """The payload kinds that its segments have; a collection has one active space for each it uses."""
-
-    def sniff(self, head: bytes, name: str) -> float:
-        """How sure it is, 0 to 1, from the first 4 KiB and the name. Never raises."""
-
-    def media_type(self, head: bytes, name: str) -> str:
-        """The IANA media type of bytes that ``sniff`` recognised."""
-
-    def describe(self, blob: Blob) -> Metadata:
-        """What the content says of itself (``width``, ``taken`` …): flat, JSON values. Cheap; raises DecodeError."""
-
-    def settle(self, given: Metadata) -> Metadata:
-        """The options of a new collection, complete (``window``, ``hop``, ``every`` in seconds, …): what is not given
-        has its default. JSON values. Raises UsageError on one that it does not know or cannot be.
-        """
-
-    def split(self, blob: Blob, options: Metadata, at: Span = WHOLE) -> Iterator[SegmentSpec]:
-        """The segments to index, named cheaply and in order; of the part ``at`` only, where it is not the whole.
-
-        Raises DecodeError, QueryError where the medium has no such part.
-        """
-
-    def load(self, blob: Blob, spec: SegmentSpec, want: Mapping[str, Any]) -> Payload:
-        """Decode one segment; ``want`` is the card's ``inputs`` for that kind. Raises DecodeError."""
-
-    def preview(self, blob: Blob, span: Span, side: int) -> Preview:
-        """A rendering no larger than ``side`` pixels a side. Raises DecodeError."""
-
-    def identity(self, blob: Blob) -> str | None:
-        """The canonical identity where the modality has one (InChIKey), else None: the bytes' digest is used."""
-
-
-@runtime_checkable
-class LoadsRuns(Protocol):
-    """A modality whose segments follow one another in time: several are decoded in one pass over the bytes."""
-
-    def load_run(self, blob: Blob, specs: Sequence[SegmentSpec], want: Mapping[str, Any]) -> Iterator[Payload]:
-        """One payload for each of ``specs``, which are of one kind and in the order of ``split``; lazily.
-
-        Each is what ``load`` gives for that segment alone. Raises DecodeError.
-        """
-
-
-@runtime_checkable
-class HoldsRecords(Protocol):
-    """A modality whose files may hold many items: a table of molecules, a FASTA file. Each record becomes an item."""
-
-    def holds(self, head: bytes, name: str) -> bool:
-        """Whether a file with this name and these first 4 KiB, packed or not, holds records. Never raises."""
-
-    def records(self, blob: Blob) -> Iterator[Blob]:
-        """One blob a record, in order and lazily, each under ``blob.uri`` + ``#record=N``, counted from 1.
-
-        A record that cannot be had raises SourceError from its ``open``. Raises SourceError on an unusable file.
-        """
-
-
-@runtime_checkable
-class ReadsText(Protocol):
-    """A modality of which an item can be written down: a molecule as SMILES, a sequence as its letters."""
-
-    def of_text(self, text: str) -> Blob:
-        """The item that the text writes down. Raises DecodeError, which says where the text is wrong."""
 
 
 class Encoder(Protocol):
@@ -311,14 +249,25 @@ class Cache(Protocol):
 
 
 class Rescorer(Protocol):
-    """Scores a candidate exactly against the query, in the field's unit, and says why."""
+    """Scores a candidate exactly against the query, in the field's unit, and says why. Safe from any thread."""
 
     name: str
     kinds: tuple[Kind, ...]
     unit: str
+    """Of its score; a space whose metric it is has exact scores already: there it only says why."""
+    symmetric: bool  # whether the two may change places
 
-    def rescore(self, query: Payload, candidate: Payload) -> tuple[float, Metadata]:
-        """(score, explanation); the score is higher for closer."""
+    def takes(self, query: Payload) -> bool:
+        """Whether it can compare the query: not too long, not empty. Never raises."""
+
+    def around(self, query: Payload) -> float:
+        """How far beyond a candidate's segment it is to look on either side, in the unit of its span."""
+
+    def score(self, query: Payload, candidate: Payload) -> float:
+        """Higher for closer; quick, as it is asked of every candidate. Raises ItemError."""
+
+    def explain(self, query: Payload, candidate: Payload) -> Rescored:
+        """The same score and why; asked of the hits that are shown. Raises ItemError."""
 
 
 @runtime_checkable

@@ -1,6 +1,7 @@
 """What the catalog keeps beside collections and items: jobs, keys, calibrations, and what ``dedup`` set aside.
 
-``Shown`` is the short form of an item; the last two say how much there is.
+``Shown`` is the short form of an item; ``CollectionStorage`` and ``StorageReading`` say how much there is. ``Rescored``
+is what a rescorer says.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from morelike.types import ContentDigest, ItemState, Kind, Metadata, Source
+from morelike.types import ContentDigest, ItemState, Kind, Metadata, Source, Span
 
 __all__ = [
     "ApiKey",
@@ -18,6 +19,7 @@ __all__ = [
     "CollectionStorage",
     "Job",
     "JobState",
+    "Rescored",
     "Role",
     "Shown",
     "SourceRow",
@@ -141,3 +143,17 @@ class CollectionStorage:
     """Items that only refer to their bytes, and how many those are."""
     in_place_bytes: int
     segments: Mapping[Kind, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Rescored:
+    """A candidate's exact score, higher for closer, with what else there is to say of it.
+
+    ``unit``: the score and further figures in the field's units; ``why``: JSON values, bounded; ``span``: the part of
+    the candidate's payload that matches, counted from its beginning; None: all of it.
+    """
+
+    score: float
+    unit: Mapping[str, float] = field(default_factory=dict)
+    why: Metadata = field(default_factory=dict)
+    span: Span | None = None

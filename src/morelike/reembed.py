@@ -24,7 +24,7 @@ from morelike.batches import Batches
 from morelike.calibration import keep_calibrated
 from morelike.deletion import store_of
 from morelike.errors import ItemError, NoSuchCollection, OriginalGone, SourceError, UsageError
-from morelike.lanes import Encoders, Lanes
+from morelike.lanes import UNASKED, Encoders, Lanes
 from morelike.originals import original
 from morelike.parts import add_spaces, upsert_parts
 from morelike.prepare import Reading, chunked, decode_pool, load_segments, map_ahead
@@ -87,8 +87,9 @@ def new_spaces(
 
     Raises UsageError where it takes none of the collection's kinds, ModelError where its weights cannot be had.
     """
-    kinds = [space.kind for space in stores.catalog.spaces(collection) if space.active and space.has_vectors]
-    chosen = lanes.choose(kinds, encoder, notify)
+    active = {one.kind: one.card.id for one in stores.catalog.spaces(collection) if one.active and one.has_vectors}
+    chosen = lanes.choose(list(active), encoder, notify)
+    chosen = {kind: card for kind, card in chosen.items() if kind not in UNASKED or card.id != active[kind]} or chosen
     for card in chosen.values():
         if card.form not in {"dense", "bits"}:
             raise UsageError(f"the encoder {card.name} gives {card.form}, which no other vectors can stand in for")

@@ -138,7 +138,10 @@ ENCODERS = Table(
         "classic": Row("morelike.encoders.classic:ClassicEncoder"),
         "classic-audio": Row("morelike.encoders.classic_audio:ClassicAudioEncoder"),
         "imported": Row("morelike.encoders.imported:ImportedEncoder"),
+        "kmers": Row("morelike.encoders.kmers:KmerEncoder"),
         "landmarks": Row("morelike.encoders.landmarks:LandmarkEncoder"),
+        "minhash": Row("morelike.encoders.minhash:MinHashEncoder"),
+        "molecule-bits": Row("morelike.encoders.molecule_bits:MoleculeBitsEncoder", extra="molecules"),
         "onnx": Row("morelike.encoders.onnx:OnnxEncoder"),
         "speech": Row("morelike.encoders.speech:SpeechEncoder"),
     },
@@ -149,6 +152,8 @@ MODALITIES = Table(
     {
         "audio": Row("morelike.modalities.audio:AudioModality", extra="audio"),
         "image": Row("morelike.modalities.image:ImageModality"),
+        "molecule": Row("morelike.modalities.molecule:MoleculeModality", extra="molecules"),
+        "sequence": Row("morelike.modalities.sequence:SequenceModality", extra="sequences"),
         "vectors": Row("morelike.modalities.vectors:VectorsModality"),
         "video": Row("morelike.modalities.video:VideoModality", extra="video"),
     },
@@ -157,13 +162,24 @@ MODES = Table(
     "modes",
     "search mode",
     {
+        "containment": Row("morelike.search.containment:containment"),
         "hybrid": Row("morelike.search.modes:hybrid"),
         "keyword": Row("morelike.search.modes:keyword"),
         "recording": Row("morelike.search.recording:recording"),
         "similar": Row("morelike.search.modes:similar"),
+        "substructure": Row("morelike.search.substructure:substructure", extra="molecules"),
+        "superstructure": Row("morelike.search.substructure:superstructure", extra="molecules"),
+        "tversky": Row("morelike.search.tversky:tversky"),
     },
 )
-RESCORERS = Table("rescorers", "rescorer", {})
+RESCORERS = Table(
+    "rescorers",
+    "rescorer",
+    {
+        "alignment": Row("morelike.rescorers.alignment:AlignmentRescorer", extra="sequences"),
+        "tanimoto": Row("morelike.rescorers.tanimoto:TanimotoRescorer", extra="molecules"),
+    },
+)
 SOURCES = Table(
     "sources",
     "source",

@@ -122,6 +122,13 @@ class Settings(BaseSettings):
     encoder_threads: int = Field(0, ge=0, description="Threads inside an encoder's own runtime; 0 means one a core.")
     query_batch: int = Field(16, ge=1, description="The most payloads of concurrent queries that are encoded together.")
     query_queue: int = Field(256, ge=1, description="Queries that may wait for an encoder; further ones are refused.")
+    rescored: int = Field(
+        100,
+        ge=1,
+        le=10_000,
+        description="How many of the best candidates are scored again exactly, where the encoder's card says how: "
+        "sequences by alignment.",
+    )
     look_ahead: int = Field(64, ge=8, description="How many items each stage of `add` works ahead; memory follows it.")
     commit_items: int = Field(128, ge=1, description="Items made durable together by `add`.")
     commit_seconds: float = Field(2.0, gt=0, description="The longest that a finished item waits for its group.")

@@ -74,7 +74,7 @@ def drop_gone(
 
 def _rejected_below(stores: Stores, collection: Collection, origin: str) -> Iterator[str]:
     """Sources below a folder or archive that failed, whether or not they ever became an item."""
-    below = (origin.rstrip("/") + "/", origin + "!/")
+    below = (origin.rstrip("/") + "/", origin + "!/", origin + "#")
     offset = 0
     while page := stores.catalog.ledger(collection, offset=offset, limit=PAGE):
         offset += len(page)

@@ -18,6 +18,7 @@ from morelike.records import Job
 from morelike.settings import Settings
 from morelike.sources import open_source
 from morelike.types import Metadata, Rejection
+from morelike.unpacking import holds_of
 
 __all__ = ["KINDS", "check", "perform"]
 
@@ -89,7 +90,10 @@ def _add(library: _Library, job: Job, report: Report, stop: Event) -> Metadata:
     given = job.arguments
     sources, exclude = given.get("sources", []), tuple(given.get("exclude", ()))
     for source in sources:
-        open_source(source, library.settings, exclude)  # a slip of the pen must not leave an empty collection
+        holds = holds_of(None, library.settings)
+        open_source(
+            source, library.settings, exclude, holds=holds
+        )  # a slip of the pen must not leave an empty collection
     notes = _Notes(report, "added")
     collection = library.collection(
         job.collection,

@@ -229,6 +229,11 @@ class Space:
         """Whether its segments have vectors (``dense``, ``bits``), not words or sketches."""
         return self.card.form in {"dense", "bits"}
 
+    @property
+    def is_screen(self) -> bool:
+        """Whether its bits only rule out what cannot hold a query (mode ``substructure``): no measure of likeness."""
+        return bool(self.card.options.get("screen"))
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -342,6 +347,11 @@ class Query:
     filter: Expression | None = None
     threshold: float | None = None
     explain: bool = False
+    """Say why each hit is one, and where the time went."""
+    options: Metadata = field(default_factory=dict)
+    """What the mode can be told: ``alpha`` and ``beta`` of ``tversky``, ``rescore`` of ``similar`` …; JSON values."""
+    timed: bool = False
+    """Say where the time went, whether or not it is to be explained."""
 
 
 @dataclass(frozen=True, slots=True)

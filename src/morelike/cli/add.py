@@ -40,6 +40,7 @@ morelike add photos s3://bucket/2024/ --exclude '*thumb*' --in-place
 morelike add songs ~/Music --window 10s --hop 5s
 morelike add streets ~/Pictures --regions grid
 morelike add films ~/Videos --every 1s --encoder mobilenet-v2,yamnet
+morelike add molecules library.smi screen.sdf assays.csv --option fragment=all
 """
 
 SHOWN_REJECTIONS = 5
@@ -58,14 +59,15 @@ def add(
         typer.Argument(
             metavar="SOURCE",
             help="Files, folders, globs, zip and tar archives, CSV, JSONL or Parquet tables, URLs, lists of URLs, "
-            "s3://BUCKET/PREFIX.",
+            "s3://BUCKET/PREFIX; lists and tables of molecules, files of sequences.",
         ),
     ] = None,
     modality: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
-            help="What it holds: image, audio, video; guessed from its first files where not given.",
+            help="What it holds: image, audio, video, molecule, sequence; guessed from its first files where not "
+            "given.",
             rich_help_panel=NEW,
         ),
     ] = None,
@@ -96,6 +98,14 @@ def add(
         typer.Option(
             metavar="NAME",
             help="Pictures: search their parts too: grid, or detector:NAME for NAME.onnx in a folder of models.",
+            rich_help_panel=NEW,
+        ),
+    ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="Any other way in which its items are read, as the modality's guide names it; repeatable.",
             rich_help_panel=NEW,
         ),
     ] = None,
@@ -148,6 +158,7 @@ def add(
     options: dict[str, Any] = {name: duration(given) for name, given in times.items() if given is not None}
     if regions is not None:
         options["regions"] = regions
+    options |= parse_metadata(option or [], "--option fragment=all")
     wanted = _Wanted(collection, modality, encoder, options, tuple(sources or ()), tuple(exclude or ()))
     settings = session.settings(workers=workers)
     if dry_run:
@@ -209,13 +220,14 @@ def _nothing() -> AddReport:
 def _check(sources: list[str], settings: Settings, exclude: list[str], *, retry: bool) -> None:
     """Refuse what cannot be found before a collection is made or anything is added. Raises SourceError, UsageError."""
     from morelike.sources.find import open_source
+    from morelike.unpacking import holds_of
 
     if not (sources or retry):
         raise UsageError(
             "there is nothing to add", hint="name a file, a folder, an archive, a table, a URL or s3://BUCKET/PREFIX"
         )
     for source in sources:
-        open_source(source, settings, exclude)
+        open_source(source, settings, exclude, holds=holds_of(None, settings))
 
 
 class _Wanted(NamedTuple):

@@ -13,8 +13,9 @@ import typer
 from morelike.cli.help import Command
 from morelike.cli.output import AsJson, line, print_json, table
 from morelike.cli.session import session_of
-from morelike.cli.text import near
+from morelike.cli.text import near, parse_metadata
 from morelike.errors import UsageError
+from morelike.explained import alignment_lines, shared_line, units_of
 from morelike.shapes import answer_shape
 from morelike.times import clock, stretch
 
@@ -30,12 +31,16 @@ morelike search photos cat.jpg --crop 0,0,0.5,1 -k 20
 morelike search photos cat.jpg --plus sofa.jpg --minus garden.jpg
 morelike search photos cat.jpg --filter "width >= 1000 and tag = 'holiday'"
 morelike search films clip.mp4 --at 1:02-1:10
+morelike search molecules "CC(=O)Oc1ccccc1C(=O)O" --filter "rings = 1"
+morelike search molecules --text "c1ccccc1[OH]" --mode substructure --explain
 """
 
 ID_LENGTH = 12
 NOTHING_SIMILAR = "nearly every item of {} has a closer neighbour than this example has"
 WIDEST_BLOCKS = 120
 QUERY, ANSWER = "The query", "Which hits"
+CALLED = {"bits": "bits", "tanimoto": "Tanimoto", "tversky": "Tversky"}
+"""What the score is called where it is a unit of its field."""
 Parts = list[str] | None
 
 
@@ -47,7 +52,9 @@ def search(
     example: Annotated[
         str | None,
         typer.Argument(
-            metavar="EXAMPLE", help="A path, a URL, the id of an item (or its beginning), or - for standard input."
+            metavar="EXAMPLE",
+            help="A path, a URL, the id of an item (or its beginning), or - for standard input; a molecule as SMILES, "
+            "a sequence as its letters.",
         ),
     ] = None,
     text: Annotated[
@@ -102,7 +109,24 @@ def search(
     offset: Annotated[
         int, typer.Option(metavar="N", min=0, help="Leave out the first hits: the next page.", rich_help_panel=ANSWER)
     ] = 0,
-    mode: Annotated[str, typer.Option(metavar="NAME", help="How to search.", rich_help_panel=QUERY)] = "similar",
+    mode: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="How to search: similar, keyword, hybrid, recording, containment, substructure, superstructure, "
+            "tversky.",
+            rich_help_panel=QUERY,
+        ),
+    ] = "similar",
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="What the mode can be told: alpha=0.9, beta=0.1 (tversky); stereo=true, read=smarts (substructure); "
+            "rescore=false (similar); repeatable.",
+            rich_help_panel=QUERY,
+        ),
+    ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Say why, and where the time went.")] = False,
     picture: Annotated[
         bool | None,
@@ -133,6 +157,7 @@ def search(
             k=k,
             offset=offset,
             mode=mode,
+            options=parse_metadata(option or [], "--option alpha=0.9"),
             explain=explain,
         )
         if as_json:
@@ -196,19 +221,23 @@ def print_hits(hits: Sequence[Hit], *, offset: int = 0) -> None:
         return
     spans = any(_where(hit) for hit in hits)
     unit = next(iter(hits[0].unit), "")
-    other_unit = "" if all(_is_score(hit.unit.get(unit), hit) for hit in hits) else unit
+    same = all(unit not in hit.unit or _is_score(hit.unit[unit], hit) for hit in hits)
+    other_unit = "" if same else unit
     known = any(hit.percentile is not None for hit in hits)
-    heads = ["#", "score"] + (["%"] if known else []) + ([other_unit] if other_unit else []) + ["item"]
-    heads += (["where"] if spans else []) + ["source"]
+    aligned = any("identity" in hit.unit for hit in hits)
+    score = CALLED.get(unit, "score") if same else "score"
+    heads = ["#", score] + (["%"] if known else []) + ([other_unit] if other_unit else []) + ["item"]
+    heads += (["aligned"] if aligned else []) + (["where"] if spans else []) + ["source"]
     rows = []
     for place, hit in enumerate(hits, start=offset + 1):
         row: list[object] = [place, f"{hit.score:.3f}"]
         row += ["" if hit.percentile is None else f"{hit.percentile:.2f}"] if known else []
         row += [f"{hit.unit.get(other_unit, float('nan')):.3f}"] if other_unit else []
         row.append(hit.item[:ID_LENGTH])
+        row += [", ".join(units_of(hit)) if "identity" in hit.unit else ""] if aligned else []
         row += [_where(hit)] if spans else []
         rows.append([*row, near(hit.source)])
-    table(rows, heads, right=("#", "score", "%", other_unit), long="source")
+    table(rows, heads, right=("#", score, "%", other_unit), long="source")
 
 
 def _is_score(value: float | None, hit: Hit) -> bool:
@@ -225,13 +254,22 @@ def _where(hit: Hit) -> str:
         return ""
     if span.unit == "seconds":
         return f"{clock(span.start)}–{clock(span.end)}"
+    if span.unit == "bases":
+        return f"bases {span.start:,.0f}–{span.end:,.0f}"
     return f"{span.unit} {span.start:g}" + (f"-{span.end:g}" if span.end > span.start else "")
 
 
 def _print_timings(hits: Sequence[Hit], timings: Any) -> None:
     for hit in hits:
         if hit.why:
-            line(f"{hit.item[:ID_LENGTH]}  {_said(hit.why)}")
+            shared = shared_line(hit)
+            rest = {name: value for name, value in hit.why.items() if name not in {"alignment", "shared"}}
+            words = [f"shared: {shared}"] if shared else []
+            words += [_said(rest)] if rest else []
+            words += units_of(hit) if "alignment" in hit.why else []
+            line(f"{hit.item[:ID_LENGTH]}  {'; '.join(words)}")
+            for row in alignment_lines(hit).splitlines():
+                line(row)
     line("time: " + ", ".join(f"{stage} {seconds * 1000:.1f} ms" for stage, seconds in timings.items()))
 
 

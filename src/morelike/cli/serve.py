@@ -54,8 +54,9 @@ def serve(
         list[str] | None,
         typer.Option(
             metavar="NAME[:PORT]",
-            help="Answer an older server's clients too, on its port: audio, image, image-engine, image-objects, video, "
-            "video-objects; repeatable. Its variables (MILVUS_HOST, MYSQL_HOST, TOP_K …) are read then.",
+            help="Answer an older server's clients too, on its port: audio, dna, image, image-engine, "
+            "image-objects, molecule, video, video-objects; repeatable. Its variables (MILVUS_HOST, MYSQL_HOST, "
+            "TOP_K …) are read then.",
         ),
     ] = None,
     compat_open: Annotated[

@@ -51,13 +51,13 @@ def human_size(size: float) -> str:
     return f"{size:.1f} TB"
 
 
-def parse_metadata(pairs: list[str]) -> dict[str, object]:
+def parse_metadata(pairs: list[str], example: str = "--meta year=2024") -> dict[str, object]:
     """``KEY=VALUE`` to a mapping: numbers, true and false as such, an empty value as None, the rest as text."""
     metadata: dict[str, object] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key.strip():
-            raise UsageError(f"{pair!r} is not KEY=VALUE", hint="for example: --meta year=2024")
+            raise UsageError(f"{pair!r} is not KEY=VALUE", hint=f"for example: {example}")
         metadata[key.strip()] = _scalar(value)
     return metadata
 

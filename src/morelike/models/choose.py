@@ -16,6 +16,7 @@ __all__ = ["RANKS", "Choice", "auto"]
 
 RANKS: dict[Kind, tuple[str, ...]] = {
     "audio": ("clap-htsat", "panns-cnn14", "yamnet", "classic-audio"),
+    "genome": ("minhash",),
     "image": (
         "clip-vit-b-32",
         "siglip2-base",
@@ -24,7 +25,10 @@ RANKS: dict[Kind, tuple[str, ...]] = {
         "mobilenet-v1-025",
         "classic",
     ),
+    "molecule": ("morgan",),
     "recording": ("landmarks",),
+    "sequence": ("dna-kmers", "protein-kmers"),
+    "substructure": ("pattern",),
 }
 """A kind's cards, the best first by their published figures. Cards not named here are the person's to ask for."""
 

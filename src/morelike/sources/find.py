@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from morelike.errors import MissingExtra, SourceError
 from morelike.protocols import OpenSource
 from morelike.registry import SOURCES
 from morelike.settings import Settings
 from morelike.sources._s3_address import SCHEME, check_object_allowed, is_address
-from morelike.sources.opening import check_allowed, clean_text, local_path
+from morelike.sources.files import FileSource
+from morelike.sources.opening import check_allowed, clean_text, local_path, open_regular
 from morelike.types import Blob
 
 __all__ = ["open_source", "origin"]
 
+HEAD = 4096
 
-def open_source(argument: str, settings: Settings, exclude: Sequence[str] = ()) -> tuple[str, Iterator[Blob]]:
-    """(the source's name, its blobs). Raises SourceError where no source can use the argument."""
+
+def open_source(
+    argument: str,
+    settings: Settings,
+    exclude: Sequence[str] = (),
+    *,
+    holds: Callable[[bytes, str], bool] | None = None,
+) -> tuple[str, Iterator[Blob]]:
+    """(the source's name, its blobs). Raises SourceError where no source can use the argument.
+
+    ``holds``: whether a file with these first 4 KiB and this name holds items itself; such a table is no list of files.
+    """
     if settings.allow_roots is not None:
         _check_place(argument, settings)
     best: tuple[float, str, OpenSource | None] = (0.0, "", None)
@@ -30,7 +42,15 @@ def open_source(argument: str, settings: Settings, exclude: Sequence[str] = ()) 
             best = (sure, name, source)
     if best[2] is None:
         raise _not_found(argument)
+    if holds is not None and best[1] == "table" and _held(argument, holds):
+        return "files", FileSource(settings, tuple(exclude)).blobs(argument)
     return best[1], best[2].blobs(argument)
+
+
+def _held(argument: str, holds: Callable[[bytes, str], bool]) -> bool:
+    path = local_path(argument)
+    with open_regular(path) as stream:
+        return holds(stream.read(HEAD), path[path.rfind("/") + 1 :])
 
 
 def _check_place(argument: str, settings: Settings) -> None:

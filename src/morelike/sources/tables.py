@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
@@ -12,7 +13,7 @@ from decimal import Decimal
 from itertools import chain
 from typing import Any, BinaryIO, Final
 
-from morelike.errors import SourceError
+from morelike.errors import MissingExtra, SourceError
 from morelike.settings import Settings
 from morelike.sources.globs import Globs
 from morelike.sources.opening import (
@@ -29,7 +30,7 @@ from morelike.sources.rows import Row, reader_for
 from morelike.sources.urls import UrlBlobs, is_url
 from morelike.types import Blob
 
-__all__ = ["FILE_COLUMNS", "TableSource", "of_table", "rows_of"]
+__all__ = ["FILE_COLUMNS", "TableSource", "names_files", "of_table", "rows_of"]
 
 FILE_COLUMNS: Final = (
     "path",
@@ -147,6 +148,15 @@ def rows_of(name: str, opened: Callable[[], BinaryIO]) -> Iterator[Row]:
             raise SourceError("it is no CSV, TSV, JSON lines or Parquet table")
         stream.seek(0)
         yield from reader(stream, _names_file)
+
+
+def names_files(head: bytes, name: str) -> bool:
+    """Whether a table with these first bytes has a column of files; False of what is none. Never raises."""
+    try:
+        next(rows_of(name, lambda: io.BytesIO(head)), None)
+    except (SourceError, MissingExtra):
+        return False
+    return True
 
 
 def _names_file(columns: Sequence[str]) -> bool:

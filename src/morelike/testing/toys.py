@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from morelike.errors import DecodeError, QueryError, UsageError
+from morelike.records import Rescored
 from morelike.settings import Settings
 from morelike.types import WHOLE, Audio, Blob, Card, Kind, Metadata, Payload, Preview, SegmentSpec, Sketch, Span
 from morelike.vecmath import normalise
@@ -323,7 +324,21 @@ class ToyRescorer:
     name = "toy-colour"
     kinds: tuple[Kind, ...] = ("image",)
     unit = "colour"
+    symmetric = True
 
-    def rescore(self, query: Payload, candidate: Payload) -> tuple[float, Metadata]:
-        difference = candidate.mean(axis=(0, 1)) - query.mean(axis=(0, 1))
-        return -float(np.abs(difference).mean()) / 255.0, {"difference": [round(float(d), 3) for d in difference]}
+    def takes(self, query: Payload) -> bool:
+        return bool(query.size)
+
+    def around(self, query: Payload) -> float:  # noqa: ARG002 # the protocol's
+        return 0.0
+
+    def score(self, query: Payload, candidate: Payload) -> float:
+        return -float(np.abs(self._difference(query, candidate)).mean()) / 255.0
+
+    def explain(self, query: Payload, candidate: Payload) -> Rescored:
+        score, difference = self.score(query, candidate), self._difference(query, candidate)
+        return Rescored(score, {self.unit: score}, {"difference": [round(float(d), 3) for d in difference]})
+
+    def _difference(self, query: Payload, candidate: Payload) -> NDArray[np.float64]:
+        difference: NDArray[np.float64] = candidate.mean(axis=(0, 1)) - query.mean(axis=(0, 1))
+        return difference

@@ -51,7 +51,7 @@ class ModalityKit:
 
     @pytest.fixture
     def part(self) -> Span:
-        """A part that each sample has, where the medium has parts in time."""
+        """A part that each sample has, where the medium has parts that follow one another."""
         return Span("seconds", 0.0, 0.25)
 
     @pytest.fixture
@@ -114,7 +114,7 @@ class ModalityKit:
     def test_a_part_is_cut_as_such(
         self, modality: Modality, samples: list[Sample], options: dict[str, Any], part: Span
     ) -> None:
-        """A part in time has segments of its own, all of them within it; what has no time raises QueryError."""
+        """A part has segments of its own, all of them within it; what has no such parts raises QueryError."""
         for data, name in samples:
             blob = Blob.from_bytes(data, name)
             if not isinstance(modality, LoadsRuns):
@@ -123,7 +123,7 @@ class ModalityKit:
                 continue
             specs = list(modality.split(blob, options, part))
             assert specs, name
-            assert {spec.span.unit for spec in specs} == {"seconds"}, name
+            assert {spec.span.unit for spec in specs} == {part.unit}, name
             assert all(part.start - 1e-6 <= spec.span.start < spec.span.end <= part.end + 1e-6 for spec in specs), name
 
     def test_a_part_beyond_the_end_is_refused(
