@@ -35,6 +35,8 @@ _TASK = 16_384
 """Rows from which on a scan is shared among threads."""
 _SIFTED = 65_536
 """Rows from which on looking at their signs first is worth it."""
+_WORTH = 0.25
+"""Where a filter leaves a smaller share, reading all signs takes as long as scanning what it leaves."""
 _SAMPLE = 1_024
 """Rows, those of the fewest signs that differ, among which the page's last score is guessed."""
 _FEW = 0.4
@@ -185,16 +187,21 @@ class _Search:
         Only where a graph has been found good enough, so that whoever needs every row has none.
         """
         pick, segment = part.pick, part.segment
-        if segment.graph is None or self._shape.metric != "cosine" or len(pick.rows) < _SIFTED:
+        few = len(pick.rows) < max(_SIFTED, _WORTH * len(segment))
+        if segment.graph is None or self._shape.metric != "cosine" or few:
             return False
         signs = segment.signs(self._pool)
         if signs is None:
             return False
+
+        def looked_at(piece: slice) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+            differing = signs.differing(part.asked, piece, pick.mask)
+            return differing, np.bincount(differing, minlength=signs.dim + 2)
+
         edges = np.linspace(0, len(segment), self._threads + 1).astype(int).tolist()
-        pieces = [slice(a, b) for a, b in itertools.pairwise(edges)]
-        differing = np.concatenate(list(self._pool.map(lambda piece: signs.differing(part.asked, piece), pieces)))
-        differing[~pick.mask] = signs.dim + 1
-        below = np.cumsum(np.bincount(differing, minlength=signs.dim + 2))
+        found = list(self._pool.map(looked_at, [slice(a, b) for a, b in itertools.pairwise(edges)]))
+        differing = np.concatenate([one for one, _ in found])
+        below = np.cumsum(np.sum([counts for _, counts in found], axis=0))
         sample = int(np.searchsorted(below, max(_SAMPLE, 2 * self._k)))
         self._sifted(part, np.flatnonzero(differing <= min(sample, signs.dim)))
         edge = self._best([part.guessed])

@@ -2,7 +2,7 @@
 
 In a random rotation two vectors at an angle differ in the sign of a number with probability angle / pi (Charikar 2002,
 after Goemans & Williamson 1995), so the share of signs that differ says the angle, more or less. Rows that differ in
-more signs than a near one would are passed over; a near row is among those with a chance of one in some thousands.
+more signs than a near one would are passed over, and with them very few that are near.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from morelike.stores.vectors.codes import Asked, Codes
 
 __all__ = ["Signs"]
 
-_SIGMAS = 3.5
-"""Standard deviations that a near row is given: one in 4 000 differs in more signs."""
+_SIGMAS = 2.5
+"""Standard deviations that a near row is given: of those right at the bound one in 160 differs in more signs."""
 _MADE = 16_384
 """Rows made at a time."""
 
@@ -34,13 +34,14 @@ class Signs:
             part = data[start : start + _MADE]
             self.data[start : start + len(part)] = np.packbits(part >= 128, axis=1)
 
-    def differing(self, asked: Asked, rows: slice) -> NDArray[np.int32]:
-        """In how many signs each of the rows differs from the query."""
+    def differing(self, asked: Asked, rows: slice, mask: NDArray[np.bool_]) -> NDArray[np.int32]:
+        """In how many signs each of the rows differs from the query; ``dim + 1`` of those outside of the mask."""
         part = self.data[rows]
         query = np.packbits(asked.numbers >= 0)
         result = np.empty(len(part), dtype=np.int32)
         pointer = kernels().swig_ptr
         kernels().hammings(pointer(query), pointer(part), 1, len(part), part.shape[1], pointer(result))
+        np.copyto(result, self.dim + 1, where=~mask[rows])
         return result
 
     def most(self, cosine: float) -> int:
