@@ -104,10 +104,12 @@ class Search:
         if not found and asked.vectors:
             self._embedder.check_vectors(self._spaces)
         scale = Scale(self._stores, self._spaces, query)
-        nothing_similar = bool(found) and scale.nothing_similar(found[0].segment.kind, found[0].unit, found[0].score)
-        if rescoring is not None and rescoring.ranks:
+        nothing_similar = False
+        if rescoring is not None and rescoring.ranks:  # a part may match well in what is little like the whole
             with clock.stage("rescore"):
                 found = rescoring.ranked(found)
+        elif found:
+            nothing_similar = scale.nothing_similar(found[0].segment.kind, found[0].unit, found[0].score)
         if query.threshold is not None:
             found = [candidate for candidate in found if candidate.score >= query.threshold]
         page = self._explained(found[query.offset : query.offset + query.k], asked, rescoring)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 pytest.importorskip("Bio", reason="alignments need biopython (extra sequences)")
 
 import morelike
+from morelike.calibration import Scale
 from morelike.collection import OpenCollection
 from morelike.explained import alignment_lines, units_of
 from morelike.rescorers._placing import reverse_complement
@@ -132,3 +134,12 @@ def test_it_can_be_left_out(planted: OpenCollection, query: str) -> None:
 
     assert all(set(hit.unit) == {"cosine"} for hit in hits)
     assert all(hit.score <= 1.0 for hit in hits)
+
+
+def test_a_short_part_is_not_nothing(planted: OpenCollection, query: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part that an item holds to the letter may be like nothing as a whole; the answer does not say that of it."""
+    monkeypatch.setattr(Scale, "nothing_similar", lambda *_: True)
+    part = Query((Example("text", query[400:450]),), k=3)
+
+    assert not planted.search(part).nothing_similar
+    assert planted.search(replace(part, options={"rescore": False})).nothing_similar

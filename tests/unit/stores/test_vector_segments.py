@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,9 @@ from morelike.models import cards, weights
 from morelike.registry import ENCODERS
 from morelike.settings import Settings
 from morelike.stores.vectors import building, graph, making
+from morelike.stores.vectors.codes import Codes
 from morelike.stores.vectors.faiss import FaissVectorStore
+from morelike.stores.vectors.graph import Graph
 from morelike.stores.vectors.layers import LayeredIndex
 from morelike.stores.vectors.memory import MemoryVectorStore
 from morelike.stores.vectors.rows import RowLog
@@ -173,6 +175,24 @@ def test_recall(pair: Pair) -> None:
     assert left == 0
     for state in (fresh, changed, settled, reopened):
         assert min(state.values()) >= 0.98, state
+
+
+def test_a_graph_stays_until_the_next_is_made(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a segment with many dead rows is made anew, searches go by the graphs that there are."""
+    pair.delete(IDS[:ROWS:3])
+    seen: list[bool] = []
+    real = building.build
+
+    def build(codes: Codes, linked: int, stopped: Callable[[], bool]) -> Graph | None:
+        seen.append(all(segment.graph is not None for segment in pair.index().segments))
+        return real(codes, linked, stopped)
+
+    monkeypatch.setattr(building, "build", build)
+
+    assert pair.store.build()
+    assert seen == [True] * len(seen) != []
+    assert sum(segment.dead for segment in pair.index().segments) == 0
+    assert not pair.store.due()
 
 
 def test_a_graph_is_walked(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,10 +16,11 @@ from morelike.errors import StoreError
 from morelike.stores.disk import remove, translated
 from morelike.stores.vectors import making, segmentfiles
 from morelike.stores.vectors.blocks import kernels
-from morelike.stores.vectors.graph import Stopped, build
+from morelike.stores.vectors.graph import Graph, Stopped, build
 from morelike.stores.vectors.held import Held
 from morelike.stores.vectors.layers import LayeredIndex
 from morelike.stores.vectors.segment import Segment
+from morelike.stores.vectors.settled import Settled
 
 __all__ = ["Builder", "gently", "only_one", "sweep", "warned"]
 
@@ -70,6 +71,8 @@ class Builder:
             index.touched = []
         try:
             made = making.make(self._folder, self._space_id, index, due, looking=looking, stopped=self._stopped)
+            if any(isinstance(old, Segment) and old.graph is not None for old in due.instead):
+                self._link_first(index, made)
             with contextlib.nullcontext() if held is None else held.lock.changing():
                 if held is None or held.is_now(index):
                     index.settle(made, due.instead)
@@ -80,14 +83,28 @@ class Builder:
             index.touched = None
             _give_back()
 
+    def _link_first(self, index: LayeredIndex, made: Settled) -> None:
+        """Until its graph is made, the ones that it stands for are searched, dead rows and all, by theirs."""
+        if not (isinstance(made, Segment) and making.wants_graph(index.shape, made)):
+            return
+        try:
+            made.link(*self._graph_of(made))
+        except BaseException:
+            made.close()
+            raise
+
+    def _graph_of(self, segment: Segment) -> tuple[Graph | None, str | None]:
+        """With its file's digest; None where it would not find enough."""
+        graph = build(segment.codes, segment.linked, self._stopped)
+        return graph, None if graph is None else segmentfiles.write_graph(self._folder, segment.name, graph)
+
     @staticmethod
     def _without_graph(index: LayeredIndex) -> Segment | None:
         wanting = (segment for segment in index.segments if making.wants_graph(index.shape, segment))
         return next((segment for segment in wanting if isinstance(segment, Segment)), None)
 
     def _link(self, held: Held, index: LayeredIndex, segment: Segment) -> None:
-        graph = build(segment.codes, segment.linked, self._stopped)
-        digest = None if graph is None else segmentfiles.write_graph(self._folder, segment.name, graph)
+        graph, digest = self._graph_of(segment)
         with held.lock.changing():
             if held.is_now(index):
                 segment.link(graph, digest)
