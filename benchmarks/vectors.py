@@ -257,6 +257,7 @@ def section(results: list[dict[str, Any]]) -> list[str]:
         cells = [f"{fill['build_s']:.1f} s", f"{fill['peak_mb']:.0f} MB", f"{fresh['open_to_first_hit_s']:.2f} s"]
         cells += [f"{fresh['resident_mb']:.0f} MB", f"{fill['disk_mb']:.0f} MB"]
         lines.append(f"| {row['rows']} | {' | '.join(cells)} |")
+    lines += [f"\n{row['rows']} rows: {row['note']}" for row in results if row.get("note")]
     return [*lines, ""]
 
 
