@@ -13,7 +13,7 @@ import numpy as np
 from morelike.errors import DecodeError, NoSuchItem
 from morelike.originals import stored_blob
 from morelike.prepare import decoding
-from morelike.protocols import Highlights, Modality, ReadsText
+from morelike.protocols import Draws, Highlights, Modality, ReadsText
 from morelike.records import SourceRow
 from morelike.search.filter import parse_filter
 from morelike.types import WHOLE, Blob, Collection, Item, ItemState, Preview, Rejection, Segment, Span
@@ -120,6 +120,13 @@ class Listed:
         if parts and isinstance(self._modality, Highlights):
             return self._modality.highlighted(blob, side, parts)
         return self._modality.preview(blob, span, side)
+
+    def drawing(self, item_id: str, side: int = 512, *, parts: Sequence[int] = ()) -> Preview:
+        """An SVG with ``parts`` marked, of what the catalog knows. Raises NoSuchItem, also of one without a drawing."""
+        item = self.item(item_id)
+        if not isinstance(self._modality, Draws):
+            raise NoSuchItem(f"the item {item.id[:40]} has no drawing", hint="it has a preview")
+        return self._modality.drawing(item.info, side, parts)
 
     def segments(self, item_id: str) -> list[Segment]:
         """Where the item was cut, in the order of its parts. Raises NoSuchItem."""

@@ -7,7 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from morelike.types import WHOLE, Blob, Kind, Metadata, Payload, Preview, SegmentSpec, Span
 
-__all__ = ["Configured", "Highlights", "HoldsRecords", "LoadsRuns", "Modality", "NamesEncoder", "ReadsText"]
+__all__ = ["Configured", "Draws", "Highlights", "HoldsRecords", "LoadsRuns", "Modality", "NamesEncoder", "ReadsText"]
 
 
 class Modality(Protocol):
@@ -102,3 +102,11 @@ class Highlights(Protocol):
 
     def highlighted(self, blob: Blob, side: int, parts: Sequence[int]) -> Preview:
         """As ``preview``; parts by number, those that it does not have are passed over. Raises DecodeError."""
+
+
+@runtime_checkable
+class Draws(Protocol):
+    """A modality whose items can be drawn from what is known of them, without their bytes."""
+
+    def drawing(self, info: Metadata, side: int, parts: Sequence[int]) -> Preview:
+        """An inert SVG, sharp at any size, with parts marked as ``highlighted`` does. Raises DecodeError."""

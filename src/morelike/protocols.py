@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, Protocol, runtime_checkable
 from morelike.catalog_protocols import Catalog, WriteLock
 from morelike.modality_protocols import (
     Configured,
+    Draws,
     Highlights,
     HoldsRecords,
     LoadsRuns,
@@ -38,6 +39,7 @@ __all__ = [
     "Cache",
     "Catalog",
     "Configured",
+    "Draws",
     "Encoder",
     "Highlights",
     "HoldsRecords",

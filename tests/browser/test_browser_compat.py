@@ -23,7 +23,7 @@ from morelike.testing.sounds import as_wav, synthetic_sound
 
 HERE = Path(__file__).parent
 VERSIONS = ("0.21.4", "1.21.1")
-NAMES = ("audio", "image", "video", "video-objects", "image-engine")
+NAMES = ("audio", "image", "image-objects", "video", "video-objects", "image-engine")
 PICTURES = [f"red & 50% #{number}+.png" for number in range(5)]
 
 
@@ -126,6 +126,20 @@ def test_the_image_client(client: Page, servers: CompatServers, media: Path) -> 
     assert float(seen["texts"][0]) < 1e-3
     assert [float(text) for text in seen["texts"]] == sorted(float(text) for text in seen["texts"])
     assert seen["widths"] == [128] * 5
+    assert (seen["cleared"], seen["after"]) == ("ok", None)
+
+
+def test_the_client_of_objects_in_pictures(client: Page, servers: CompatServers, media: Path) -> None:
+    """The same client: it loads, polls to the end, has the picture that holds what it asks for first, and clears."""
+    seen = _played(client, "image", servers["image-objects"], str(media / "pictures"), "query.png")
+
+    assert seen["opened"] is None
+    assert seen["loaded"] == "Successfully loaded data!"
+    assert seen["polled"][-1] == [6, 6]
+    assert seen["counted"] == 5
+    assert "3" in seen["paths"][0].rpartition("/")[2]
+    assert float(seen["texts"][0]) < 1e-3
+    assert set(seen["widths"]) == {128}
     assert (seen["cleared"], seen["after"]) == ("ok", None)
 
 

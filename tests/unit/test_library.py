@@ -521,7 +521,7 @@ def test_it_is_all_there_after_reopening(settings: Settings, pictures: Path) -> 
 
 
 def test_stopping_leaves_nothing_half_done(library: Library, pictures: Path) -> None:
-    """``stop`` ends a run with everything in flight finished; the next run does the rest."""
+    """``stop`` ends a run with whole items only; the next run does the rest."""
     stop = Event()
     collection = library.collection("x", modality="image", encoder=ToyEncoder())
 

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from morelike.errors import DecodeError, MissingExtra, QueryError, UsageError
-from morelike.modalities._molecule_drawing import picture_of, size_of
+from morelike.modalities._molecule_drawing import drawn, picture_of, size_of
 from morelike.modalities._molecule_files import (
     LARGEST_BLOCK,
     LISTS,
@@ -133,6 +133,14 @@ class MoleculeModality:
         """The same with these atoms marked, numbered from 0 as in the canonical SMILES. Raises DecodeError."""
         width, height = size_of(side)
         return Preview(picture_of(self._standard(blob).smiles, side, parts), "image/png", width, height)
+
+    def drawing(self, info: Metadata, side: int, parts: Sequence[int]) -> Preview:
+        """An SVG of the formula with these atoms marked. Raises DecodeError where nothing is known of it."""
+        smiles = info.get("smiles")
+        if not isinstance(smiles, str):
+            raise DecodeError("nothing says what the molecule is", hint="add it anew")
+        width, height = size_of(side)
+        return Preview(drawn(smiles, side, parts), "image/svg+xml", width, height)
 
     def identity(self, blob: Blob) -> str | None:
         """The InChIKey of the standardised molecule, else the digest of its SMILES; None of what is no molecule."""

@@ -96,6 +96,22 @@ def test_it_is_shown(asked: Served) -> None:
     assert "C2H6O" in page.text
 
 
+def test_a_molecule_is_drawn(asked: Served) -> None:
+    """As an inert SVG with the atoms marked that a hit shares with what was asked, kept by whoever has it."""
+    query = {"examples": [{"text": "CCN"}], "explain": True, "k": 1}
+    found = asked.client.post(f"{MOLECULES}/search", json=query).json()["hits"][0]
+    shared = ",".join(map(str, found["why"]["shared"]["atoms"]))
+    address = f"{MOLECULES}/items/{found['item']}/drawing"
+    plain, marked = asked.client.get(address), asked.client.get(address, params={"atoms": shared})
+
+    assert marked.headers["content-type"] == "image/svg+xml"
+    assert "sandbox" in marked.headers["content-security-policy"]
+    assert marked.text.count("<path") > plain.text.count("<path")
+    again = asked.client.get(address, params={"atoms": shared}, headers={"If-None-Match": marked.headers["etag"]})
+    assert again.status_code == 304
+    assert asked.client.get(f"{MOLECULES}/items/nothing/drawing").status_code == 404
+
+
 def test_an_upload_of_many_says_what_became_of_it(served: Served) -> None:
     """One entry a file, with how many molecules it held and why the first bad one was refused; the sums count them."""
     report = upload(served, "list.smi", LIST)

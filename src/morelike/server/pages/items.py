@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from hashlib import blake2b
 
 from fastapi import Request, Response
 from starlette.datastructures import FormData
 
-from morelike.errors import MorelikeError, NoSuchItem, QueryError
+from morelike.errors import MorelikeError, QueryError
 from morelike.server.deps import parts_of
 from morelike.server.errors import status_of
 from morelike.server.pages.board import Board
 from morelike.server.pages.routing import SentForm, page_router
 from morelike.server.pages.times import range_of
 from morelike.server.pages.view import collection_path, item_path, length_of, library_of, redirect, render
-from morelike.server.ranges import matches
-from morelike.server.routes.moments import IMMUTABLE, Atoms
+from morelike.server.routes.moments import Atoms, drawing_of
 from morelike.types import Segment, Span
 
 __all__ = ["router"]
@@ -29,8 +27,6 @@ PAGE = 60
 MOMENTS = 60
 """Pictures of a film's strip at most, or one more."""
 DRAWING_SIDE = 512
-ALONE = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
-"""For a drawing that somebody opens by itself: it has styles, and does nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,22 +110,7 @@ def _strip(segments: Sequence[Segment], standing: float) -> list[Moment]:
 @router.get("/i/{collection}/{item_id}/drawing")
 async def drawing(request: Request, collection: str, item_id: str, atoms: Atoms = "") -> Response:
     """A molecule as an SVG, these atoms marked: sharp at any size, and a tenth of the work of the preview's PNG."""
-    return await parts_of(request).pictures.run(_drawing, request, collection, item_id, atoms)
-
-
-def _drawing(request: Request, collection: str, item_id: str, atoms: str) -> Response:
-    from morelike.modalities._molecule_drawing import drawn
-
-    item = library_of(request).collection(collection).item(item_id)
-    smiles = item.info.get("smiles")
-    if not isinstance(smiles, str):
-        raise NoSuchItem(f"the item {item.id[:40]} is no molecule", hint="its preview is /api/v1/…/preview")
-    marked = sorted({int(atom) for atom in atoms.split(",") if atom})
-    etag = f'"{blake2b(repr((smiles, marked)).encode(), digest_size=16).hexdigest()}"'
-    headers = {"Cache-Control": IMMUTABLE, "Content-Security-Policy": ALONE, "ETag": etag}
-    if matches(request, etag):
-        return Response(status_code=304, headers=headers)
-    return Response(drawn(smiles, DRAWING_SIDE, marked), media_type="image/svg+xml", headers=headers)
+    return await parts_of(request).pictures.run(drawing_of, request, collection, item_id, DRAWING_SIDE, atoms)
 
 
 @router.post("/i/{collection}/{item_id}/tags")

@@ -21,10 +21,12 @@ from morelike.server.schemas import PeakList, SegmentList
 from morelike.shapes import span_shape
 from morelike.types import WHOLE, Item, Preview, Segment, Span
 
-__all__ = ["router"]
+__all__ = ["Atoms", "drawing_of", "router"]
 
 router = api_router("items")
 IMMUTABLE: Final = "private, max-age=31536000, immutable"
+ALONE: Final = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+"""For a drawing that somebody opens by itself: it has styles, and does nothing."""
 LONGEST: Final = 1e7
 """Seconds: a hundred days and more."""
 Start = Annotated[
@@ -85,13 +87,34 @@ async def preview(  # noqa: PLR0917 - FastAPI names them
     a molecule with these `atoms` marked.
     """
     wide = side_for(side)
-    marked = sorted({int(atom) for atom in atoms.split(",") if atom})
+    marked = _marked(atoms)
     what = f"{wide}-{blake2b(repr(marked).encode(), digest_size=8).hexdigest()}" if marked else str(wide)
 
     def make(opened: OpenCollection, found: Item, span: Span) -> Preview:
         return opened.preview(found.id, wide, span, parts=marked)
 
     return await _kept(request, collection, item, span_of(start, end), what, make)
+
+
+@router.get(
+    "/collections/{collection}/items/{item}/drawing",
+    summary="A molecule as an SVG",
+    response_class=Response,
+    responses={
+        **binary_response(200, "The drawing.", "image/svg+xml"),
+        304: {"description": "The client has it: `If-None-Match`."},
+        **problems(404, 422, 503),
+    },
+)
+async def drawing(
+    request: Request,
+    collection: CollectionName,
+    item: ItemId,
+    side: Annotated[int, Query(ge=16, le=1024, description="Pixels a side at most; it is sharp at any size.")] = 512,
+    atoms: Atoms = "",
+) -> Response:
+    """Its formula with these `atoms` marked: what a hit shares with the example, as `why.shared.atoms` says."""
+    return await parts_of(request).pictures.run(drawing_of, request, collection, item, side, atoms)
 
 
 @router.get(
@@ -185,6 +208,21 @@ def within(span: Span, item: Item) -> Span:
 def _mark(span: Span) -> str:
     """What tells the renderings of different parts apart: milliseconds."""
     return "" if span == WHOLE else f"-{round(span.start * 1000)}-{round(span.end * 1000)}"
+
+
+def drawing_of(request: Request, collection: str, item_id: str, side: int, atoms: str) -> Response:
+    """Blocks. Raises NoSuchItem, DecodeError."""
+    opened = parts_of(request).library.collection(collection)
+    made = opened.drawing(item_id, side, parts=_marked(atoms))
+    etag = f'"{blake2b(made.data, digest_size=16).hexdigest()}"'
+    headers = {**_headers(etag), "Content-Security-Policy": ALONE}
+    if matches(request, etag):
+        return Response(status_code=304, headers=headers)
+    return Response(made.data, media_type=made.media_type, headers=headers)
+
+
+def _marked(atoms: str) -> list[int]:
+    return sorted({int(atom) for atom in atoms.split(",") if atom})
 
 
 def _headers(etag: str) -> dict[str, str]:
