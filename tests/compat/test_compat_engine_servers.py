@@ -39,7 +39,7 @@ def test_it_runs_on_the_older_servers_database_and_bucket(
 ) -> None:
     """Rows go into that database, pictures into that bucket, below a prefix of their own; and both come back."""
     bucket, mysql = gateway.bucket(), urlsplit(mysql_server.create())
-    assert gateway.ask("PUT", bucket, "meta/image/old.jpg", b"of the older server").ok
+    assert gateway.ask("PUT", bucket, "meta/image/old.jpg", b"of the older server").is_success
     written = {"mysql": mysql, "password": mysql.password or "", "database": mysql.path[1:]}
     minio = {"user": gateway.root, "minio": urlsplit(gateway.endpoint), "bucket": bucket}
     (tmp_path / "config.yaml").write_text(CONFIG.format(**written, **minio))
