@@ -63,6 +63,37 @@ window.olderClients = {
     };
   },
 
+  async molecule(api, file, typed) {
+    const http = axios.create({ baseURL: api });
+    const opened = (await http.post("/data/count")).data;
+    const loaded = (await http.post("/data/load", { File: file })).data;
+    const polled = [];
+    for (;;) {
+      const { data } = await http.get("/progress");
+      const [current, total] = data.split(",").map((item) => parseInt(item.split(":")[1], 10));
+      polled.push([current, total]);
+      if (current === total) break;
+      await new Promise((later) => setTimeout(later, 1000));
+    }
+    const counted = (await http.post("/data/count")).data;
+    const keystrokes = [];
+    let hits = [];
+    for (const Mol of typed) {
+      const { data } = await http.post("/data/search", { Num: 3, Mol });
+      if (typeof data === "string") keystrokes.push(data);
+      else hits = data.map(([mol, [img, distance]]) => ({ mol, img, distance }));
+    }
+    const images = await Promise.all(hits.map(({ img }) => shown("img", img, "load")));
+    const cleared = (await http.post("/data/drop")).data;
+    return {
+      opened, loaded, polled, counted, keystrokes, cleared,
+      molecules: hits.map(({ mol }) => mol),
+      distances: hits.map(({ distance }) => distance),
+      widths: images.map((one) => one.naturalWidth),
+      after: (await http.post("/data/count")).data,
+    };
+  },
+
   async video(api, folder, example) {
     const http = axios.create({ baseURL: api });
     const opened = (await http.post("/video/count")).data;

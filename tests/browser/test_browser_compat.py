@@ -23,7 +23,7 @@ from morelike.testing.sounds import as_wav, synthetic_sound
 
 HERE = Path(__file__).parent
 VERSIONS = ("0.21.4", "1.21.1")
-NAMES = ("audio", "image", "image-objects", "video", "video-objects", "image-engine")
+NAMES = ("audio", "image", "image-objects", "molecule", "video", "video-objects", "image-engine")
 PICTURES = [f"red & 50% #{number}+.png" for number in range(5)]
 
 
@@ -140,6 +140,24 @@ def test_the_client_of_objects_in_pictures(client: Page, servers: CompatServers,
     assert "3" in seen["paths"][0].rpartition("/")[2]
     assert float(seen["texts"][0]) < 1e-3
     assert set(seen["widths"]) == {128}
+    assert (seen["cleared"], seen["after"]) == ("ok", None)
+
+
+def test_the_molecule_client(client: Page, servers: CompatServers, media: Path) -> None:
+    """It loads, polls to the end, asks at each keystroke, shows a sentence where that is no molecule, draws, clears."""
+    (media / "list.smi").write_text("CCO\nOCC\nc1ccccc1\nc1cc\nCC(=O)O\n")
+    seen = _played(client, "molecule", servers["molecule"], str(media / "list.smi"), ["c1ccccc", "C(", "CCO"])
+
+    assert seen["opened"] is None
+    assert seen["loaded"] == {"status": True, "msg": "Successfully loaded data!"}
+    assert seen["polled"][-1] == [5, 5]  # the broken one is through too
+    assert seen["counted"] == 4
+    assert len(seen["keystrokes"]) == 2
+    assert all("SMILES" in note for note in seen["keystrokes"])
+    assert set(seen["molecules"][:2]) <= {"CCO", "OCC"}
+    assert seen["distances"][:2] == [0, 0]
+    assert seen["distances"] == sorted(seen["distances"])
+    assert seen["widths"] == [500] * 3
     assert (seen["cleared"], seen["after"]) == ("ok", None)
 
 
