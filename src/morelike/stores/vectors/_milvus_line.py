@@ -54,6 +54,7 @@ _FULL_WORDS = re.compile(
 )
 _PASSING_WORDS = re.compile(
     r"not ready|not healthy|unavailable|recovering|channel not|node (not|offline)|not in target|checkpoint|no available"
+    r"|delegator|client of node"
     r"|shard|leader|context (canceled|deadline)|timestamp|time ?tick|timed? ?out|initializing|abnormal|not matched|lag",
     re.I,
 )
