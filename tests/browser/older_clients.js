@@ -21,6 +21,18 @@ const files = async (names) =>
     await Promise.all(names.map(async (name) => [name, new File([await (await fetch(name)).blob()], name)])),
   );
 
+const polledToTheEnd = async (http) => {
+  const polled = [];
+  for (;;) {
+    const { data } = await http.get("/progress");
+    const [current, total] = data.split(",").map((item) => parseInt(item.split(":")[1], 10));
+    polled.push([current, total]);
+    if (current === total) break;
+    await new Promise((later) => setTimeout(later, 1000));
+  }
+  return polled;
+};
+
 window.olderClients = {
   async audio(api, folder, example) {
     const http = axios.create({ baseURL: api, timeout: 20000 });
@@ -41,14 +53,7 @@ window.olderClients = {
     const http = axios.create({ baseURL: api });
     const opened = (await http.post("/img/count")).data;
     const loaded = (await http.post("/img/load", { File: folder })).data;
-    const polled = [];
-    for (;;) {
-      const { data } = await http.get("/progress");
-      const [current, total] = data.split(",").map((item) => parseInt(item.split(":")[1], 10));
-      polled.push([current, total]);
-      if (current === total) break;
-      await new Promise((later) => setTimeout(later, 1000));
-    }
+    const polled = await polledToTheEnd(http);
     const counted = (await http.post("/img/count")).data;
     const { [example]: image } = await files([example]);
     const { data } = await http.post("/img/search", form({ topk: 5, image }));
@@ -67,14 +72,7 @@ window.olderClients = {
     const http = axios.create({ baseURL: api });
     const opened = (await http.post("/data/count")).data;
     const loaded = (await http.post("/data/load", { File: file })).data;
-    const polled = [];
-    for (;;) {
-      const { data } = await http.get("/progress");
-      const [current, total] = data.split(",").map((item) => parseInt(item.split(":")[1], 10));
-      polled.push([current, total]);
-      if (current === total) break;
-      await new Promise((later) => setTimeout(later, 1000));
-    }
+    const polled = await polledToTheEnd(http);
     const counted = (await http.post("/data/count")).data;
     const keystrokes = [];
     let hits = [];
