@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,8 @@ class Concat:
     ``options.weights`` (default: all one) as the weights.
     """
 
-    def __init__(self, card: Card, encoders: Sequence[Encoder]) -> None:
+    def __init__(self, card: Card, encoders: Sequence[Encoder], files: Mapping[str, Path]) -> None:
+        del files
         if any(encoder.card.form != "dense" for encoder in encoders):
             raise SettingsError(f"the card {card.name} joins dense cards only")
         if sum(encoder.card.dim for encoder in encoders) != card.dim:

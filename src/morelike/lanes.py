@@ -28,7 +28,12 @@ Encoders = str | Encoder | Sequence[str | Encoder]
 """A card's name, several with commas between them, ``auto``, an Encoder, or a sequence of names and encoders."""
 Tell = Callable[[str], None]
 
-UNASKED: Mapping[Kind, str] = {"genome": "minhash", "recording": "landmarks", "substructure": "pattern"}
+UNASKED: Mapping[Kind, str] = {
+    "genome": "minhash",
+    "recording": "landmarks",
+    "substructure": "pattern",
+    "terms": "bm25",
+}
 """What a kind gets where nobody names an encoder for it."""
 
 
@@ -119,7 +124,8 @@ class Lanes:
     def _unasked(self, kind: Kind, name: str, chosen: dict[Kind, Card], tell: Tell) -> None:
         try:
             card = resolve_card(name, self._settings)
-            self._lane_of(card)
+            if card.form != "terms":  # words are kept as they are
+                self._lane_of(card)
             chosen[kind] = card
         except (ModelError, MissingExtra, UnknownName) as error:
             tell(f"nothing is made of the kind {kind}: {error.message}")

@@ -5,9 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
-from morelike.types import WHOLE, Blob, Kind, Metadata, Payload, Preview, SegmentSpec, Span
+from morelike.types import WHOLE, Blob, Kind, Metadata, Payload, Preview, Quote, SegmentSpec, Span
 
-__all__ = ["Configured", "Draws", "Highlights", "HoldsRecords", "LoadsRuns", "Modality", "NamesEncoder", "ReadsText"]
+__all__ = [
+    "Configured",
+    "Draws",
+    "Highlights",
+    "HoldsRecords",
+    "LoadsRuns",
+    "Modality",
+    "NamesEncoder",
+    "Quotes",
+    "ReadsText",
+]
 
 
 class Modality(Protocol):
@@ -94,6 +104,14 @@ class ReadsText(Protocol):
 
     def of_text(self, text: str) -> Blob:
         """The item that the text writes down. Raises DecodeError, which says where the text is wrong."""
+
+
+@runtime_checkable
+class Quotes(Protocol):
+    """A modality whose items have words: a hit in one shows them."""
+
+    def quote(self, blob: Blob, span: Span) -> Quote | None:
+        """The words of that part, without marks; None where it has none. Raises DecodeError."""
 
 
 @runtime_checkable

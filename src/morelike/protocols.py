@@ -16,6 +16,7 @@ from morelike.modality_protocols import (
     LoadsRuns,
     Modality,
     NamesEncoder,
+    Quotes,
     ReadsText,
 )
 from morelike.records import Rescored
@@ -50,6 +51,7 @@ __all__ = [
     "Modality",
     "NamesEncoder",
     "OpenSource",
+    "Quotes",
     "Reachable",
     "ReadsText",
     "Rescorer",

@@ -94,7 +94,8 @@ class Table(Mapping[str, Row]):
 
 
 # What each table's parts are called with:
-#   modality(settings) · source(settings, exclude=globs) · encoder(card, files, settings) · composite(card, encoders)
+#   modality(settings) · source(settings, exclude=globs) · encoder(card, files, settings) ·
+#   composite(card, encoders, files) ·
 #   vector and blob store(folder, settings, library_id) · term and sketch store(folder, settings) ·
 #   catalog(folder, settings) · cache(settings) · rescorer()
 #   mode(Asked) -> Ranked, see search/modes.py

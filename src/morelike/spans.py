@@ -1,11 +1,11 @@
-"""Where a segment lies in its item."""
+"""Where a segment lies in its item, and the words that stand there."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["WHOLE", "Span"]
+__all__ = ["WHOLE", "Quote", "Span"]
 
 _ROW = 65536
 """A place in a picture is one number, y * 65536 + x: exact as a float, and in the order of reading."""
@@ -40,3 +40,17 @@ class Span:
 
 
 WHOLE = Span("whole")
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """Words of an item, as they stand in it. ``start``: where, in characters from the beginning of all its words."""
+
+    text: str
+    start: int = 0
+    page: int | None = None
+    """Counted from 1, where the item has pages."""
+    marks: tuple[tuple[int, int], ...] = ()
+    """The parts of ``text`` that answer the query, as (from, to) in its characters, in order and apart."""
+    reply: str = ""
+    """What goes with these words without being searched: the answer to a question."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from morelike.expressions import Expression
 from morelike.payloads import Audio, Mesh, Sketch
-from morelike.spans import WHOLE, Span
+from morelike.spans import WHOLE, Quote, Span
 
 __all__ = [
     "WHOLE",
@@ -40,6 +40,7 @@ __all__ = [
     "Payload",
     "Preview",
     "Query",
+    "Quote",
     "Rejection",
     "Scores",
     "Segment",
@@ -371,6 +372,8 @@ class Hit:
     """A rescorer's explanation, where one ran."""
     percentile: float | None = None
     """0 to 100: the share of the collection's random pairs that are less alike than this; None: not calibrated."""
+    quote: Quote | None = None
+    """The words that stand there, with what answers the query marked; None where the segment has none."""
 
 
 @dataclass(frozen=True, slots=True)

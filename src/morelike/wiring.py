@@ -160,10 +160,10 @@ def resolve_card(name: str, settings: Settings, *, inside: tuple[str, ...] = ())
 
 def load_encoder(card: Card, settings: Settings) -> Encoder:
     """The encoder behind a card; weights are found now, read on the first batch. Raises ModelError, MissingExtra."""
+    files = weights.files(card, settings) if card.weights else {}
     if card.parts:
         parts = [load_encoder(resolve_card(part, settings), settings) for part in card.parts]
-        composite: Encoder = COMPOSITES.load(card.family)(card, parts)
+        composite: Encoder = COMPOSITES.load(card.family)(card, parts, files)
         return composite
-    files = weights.files(card, settings) if card.weights else {}
     encoder: Encoder = ENCODERS.load(card.family)(card, files, settings)
     return encoder

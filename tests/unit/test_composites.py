@@ -31,7 +31,7 @@ def test_the_cosine_is_the_weighted_mean_of_the_parts() -> None:
             return super().prepare(kind, payload[::-1] // 2)
 
     parts = [ToyEncoder(), Flipped()]
-    pair = Concat(_card(96, weights=[1.0, 2.0]), parts)
+    pair = Concat(_card(96, weights=[1.0, 2.0]), parts, {})
     a, b = _pictures(2)
 
     rows = pair.encode("image", [pair.prepare("image", picture) for picture in (a, b)])
@@ -47,7 +47,7 @@ def test_the_cosine_is_the_weighted_mean_of_the_parts() -> None:
 def test_wrong_width_is_refused_at_start() -> None:
     """A card that promises another width than its parts give never gets to encode."""
     with pytest.raises(SettingsError, match=r"dim = 90, its parts give 48 \+ 48"):
-        Concat(_card(90), [ToyEncoder(), ToyJointEncoder()])
+        Concat(_card(90), [ToyEncoder(), ToyJointEncoder()], {})
 
 
 def test_a_part_of_another_form_is_refused() -> None:
@@ -59,9 +59,9 @@ def test_a_part_of_another_form_is_refused() -> None:
             return replace(super().card, form="bits")
 
     with pytest.raises(SettingsError, match="dense cards only"):
-        Concat(_card(96), [ToyEncoder(), Bits()])
+        Concat(_card(96), [ToyEncoder(), Bits()], {})
 
 
 def test_an_empty_batch_is_empty() -> None:
     """(0, dim), like any encoder."""
-    assert Concat(_card(96), [ToyEncoder(), ToyJointEncoder()]).encode("image", []).shape == (0, 96)
+    assert Concat(_card(96), [ToyEncoder(), ToyJointEncoder()], {}).encode("image", []).shape == (0, 96)

@@ -28,6 +28,7 @@ FLOORS = (
         "vecmath",
         "expressions",
         "faults",
+        "sentences",
         "times",
     ),
     ("registry", "settings", "older_config", "older_settings", "objects", "signing"),

@@ -137,7 +137,7 @@ def test_a_composite_card_serves_a_collection(library: Library, tmp_path: Path) 
         "pair", "concat", "dense", 96, "cosine", {"image": {"side": 64}}, parts=("toy", "toy-joint"), fingerprint="2"
     )
     paths = write_images(tmp_path / "pictures", 8, seed=3)
-    collection = library.collection("x", modality="image", encoder=Concat(card, [ToyEncoder(), ToyJointEncoder()]))
+    collection = library.collection("x", modality="image", encoder=Concat(card, [ToyEncoder(), ToyJointEncoder()], {}))
 
     assert collection.add(tmp_path / "pictures").added == 8
     assert [collection.search(path, k=1)[0].source for path in paths] == [str(path) for path in paths]

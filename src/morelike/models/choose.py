@@ -29,6 +29,7 @@ RANKS: dict[Kind, tuple[str, ...]] = {
     "recording": ("landmarks",),
     "sequence": ("dna-kmers", "protein-kmers"),
     "substructure": ("pattern",),
+    "terms": ("bm25",),
 }
 """A kind's cards, the best first by their published figures. Cards not named here are the person's to ask for."""
 
@@ -68,7 +69,7 @@ def auto(
 def _chosen(kind: Kind, candidates: list[Card], settings: Settings, hub_answers: Callable[[], bool]) -> Choice:
     here = [card for card in candidates if weights.status(card, settings).here]
     best = here[0] if here else None
-    if best is not None and best.weights:
+    if best is not None and (best.weights or best.parts):
         return Choice(
             _sealed(best, settings), f"{best.name} is the best that is here", _better(best, candidates), pull=False
         )

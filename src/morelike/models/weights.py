@@ -44,7 +44,23 @@ def pullable(card: Card) -> bool:
 
 
 def status(card: Card, settings: Settings) -> WeightsStatus:
-    """Looks at names only: digests are checked by ``files``. A card without files is always here."""
+    """Looks at names only: digests are checked by ``files``. A card without files is always here, one that is made of
+    others where they are. Raises UnknownName on a part that no card is.
+    """
+    if card.parts:
+        return _of_parts(card, settings)
+    return _own(card, settings)
+
+
+def _of_parts(card: Card, settings: Settings) -> WeightsStatus:
+    own = _own(card, settings)
+    parts = {name.partition("@")[0]: None for name in card.parts}
+    found = [(name, status(cards.find(name, settings), settings)) for name in parts]
+    missing = (*own.missing, *(f"{name}/{file}" for name, state in found for file in state.missing))
+    return WeightsStatus(not missing, own.folder, own.size + sum(state.size for _, state in found), missing)
+
+
+def _own(card: Card, settings: Settings) -> WeightsStatus:
     if not card.weights:
         return WeightsStatus(here=True, folder=None, size=0)
     folder, here = places.locate(card, settings)
@@ -59,7 +75,7 @@ def files(card: Card, settings: Settings) -> dict[str, Path]:
 
     Raises ModelNotHere saying how to get them, DigestMismatch, ModelError.
     """
-    state = status(card, settings)
+    state = _own(card, settings)
     if not state.here:
         raise ModelNotHere(
             f"the weights of {card.name!r} are not on this machine ({', '.join(state.missing)})", hint=_how_to_get(card)
@@ -84,12 +100,17 @@ def _how_to_get(card: Card) -> str:
 
 
 def pull(card: Card, settings: Settings, progress: Progress | None = None) -> Card:
-    """Fetch what is not here; the card with all digests and its fingerprint, also written beside the files.
+    """Fetch what is not here, of its parts too; the card with all digests and its fingerprint, also written beside the
+    files.
 
     A digest that the card does not name yet is recorded (the hub's own where it tells) and checked ever after.
     Raises DownloadFailed, DigestMismatch, ModelNotHere where the card has no address.
     """
-    state = status(card, settings)
+    for part in card.parts:
+        pull(cards.find(part.partition("@")[0], settings), settings, progress)
+    if not card.weights:
+        return card
+    state = _own(card, settings)
     if state.here:
         files(card, settings)
         return cards.find(card.name, settings) if not all(entry.sha256 for entry in card.weights) else card
