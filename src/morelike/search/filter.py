@@ -28,10 +28,11 @@ _GRAMMAR = r"""
     | field "not"i "in"i "(" value ("," value)* ")" -> none_of
     | field "like"i STRING -> like
     | field "not"i "like"i STRING -> unlike
-field: NAME
+field: NAME | QUOTED
 value: STRING -> text | NUMBER -> number | "true"i -> true | "false"i -> false
 OPERATOR: "==" | "=" | "!=" | "<>" | "<=" | ">=" | "<" | ">"
 NAME: /(?!(?:and|or|not|in|like|has|true|false)\b)[^\W\d][\w.\-:]*/i
+QUOTED.2: /(?:meta\.)?`[^`]{1,400}`/
 STRING: /'(?:[^'\\]|\\.)*'/ | /"(?:[^"\\]|\\.)*"/
 NUMBER: /[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?/
 %import common.WS
@@ -69,7 +70,7 @@ class _Builder(Transformer[AnyType, Expression]):
         return Not(Like(parts[0], _unquoted(parts[1])))
 
     def field(self, parts: list[AnyType]) -> str:
-        return str(parts[0])
+        return str(parts[0]).replace("`", "")
 
     def text(self, parts: list[AnyType]) -> Value:
         return _unquoted(parts[0])
@@ -106,7 +107,7 @@ def parse_filter(text: str) -> Expression:
     """Read a filter. Raises FilterError that points at the place.
 
     ``field op value`` with ``= != < <= > >=``, ``in (…)``, ``like 'beach*'``, ``has field``, joined by ``and``, ``or``,
-    ``not`` and brackets. Text stands in quotes; dates are text (``taken >= '2024-05'``).
+    ``not`` and brackets. Text stands in quotes; dates are text (``taken >= '2024-05'``). A field of any other letters stands in backticks.
     """
     if len(text) > LONGEST:
         raise FilterError(f"the filter has {len(text)} characters", hint=f"at most {LONGEST}")

@@ -80,10 +80,14 @@ def test_what_is_written_is_read(expression: Expression) -> None:
         ('name not in ("a", "b")', Not(In("name", ("a", "b")))),
         ("x == 1.5", Compare("x", "=", 1.5)),
         ("x <> -2", Compare("x", "!=", -2)),
+        ("`year of print` >= 1950", Compare("year of print", ">=", 1950)),
+        ("has meta.`not` and NR-AhR = 1", All((Has("meta.not"), Compare("NR-AhR", "=", 1)))),
     ],
 )
 def test_precedence_and_spellings(text: str, tree: Expression) -> None:
-    """``and`` binds closer than ``or``, ``not`` closest; words of any case; ``==`` and ``<>`` are understood."""
+    """``and`` binds closer than ``or``, ``not`` closest; words of any case; ``==`` and ``<>`` are understood; a field of
+    any letters stands in backticks.
+    """
     assert parse_filter(text) == tree
 
 
@@ -101,6 +105,8 @@ def test_precedence_and_spellings(text: str, tree: Expression) -> None:
         "1 = a",
         "and",
         "a in ()",
+        "`a = 1",
+        "`` = 1",
     ],
 )
 def test_what_cannot_be_read_is_a_filter_error(text: str) -> None:
