@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import itertools
 import json
 import threading
 import time
@@ -31,7 +30,7 @@ from morelike.expressions import Compare, Like
 from morelike.records import ApiKey, Aside, Calibration
 from morelike.registry import CATALOGS
 from morelike.settings import Settings
-from morelike.stores.catalog import changes, schema, versions
+from morelike.stores.catalog import changes, schema, server_lock, versions
 from morelike.stores.catalog.catalog import SqlCatalog
 from morelike.stores.catalog.connections import retried
 from morelike.stores.catalog.engine import Conflict
@@ -331,28 +330,30 @@ def test_who_holds_the_lock_is_told(opened: Open) -> None:
     assert "lock_timeout" in raised.value.hint
 
 
-def test_two_take_turns(opened: Open) -> None:
-    """One who releases the lock and comes again at once lets the one pass who waited meanwhile."""
+def test_two_take_turns(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One who releases the lock and comes again at once lets the one pass who waited meanwhile, each time."""
+    monkeypatch.setattr(server_lock, "_SLICE", float("inf"))  # both only look in: no server has a queue of them
+    greedy, patient = (opened(folder=name).write_lock() for name in ("greedy", "patient"))
+    assert greedy is not None
+    assert patient is not None
     order: list[str] = []
-    waiting = threading.Event()
 
-    def work(catalog: ServerCatalog, name: str) -> None:
-        lock = catalog.write_lock()
-        assert lock is not None
-        for _ in range(6):
-            with lock.hold(name, waiting=lambda _: waiting.set()):
-                order.append(name)
-                if not waiting.is_set():
-                    waiting.wait(120)
+    def wait(waits: threading.Event) -> None:
+        with patient.hold("patient", waiting=lambda _: waits.set()):
+            order.append("patient")
 
-    threads = [threading.Thread(target=work, args=(opened(folder=name), name)) for name in ("a", "b")]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(300)
+    with ThreadPoolExecutor(1) as pool:
+        for _ in range(3):
+            waits = threading.Event()
+            with greedy.hold("greedy"):
+                order.append("greedy")
+                waiter = pool.submit(wait, waits)
+                assert waits.wait(120)  # it was told who writes: from here on it is the next one
+            with greedy.hold("greedy"):
+                order.append("again")
+            waiter.result(120)
 
-    assert sorted(order) == ["a"] * 6 + ["b"] * 6
-    assert sum(one != next_one for one, next_one in itertools.pairwise(order)) >= 5
+    assert order == ["greedy", "patient", "again"] * 3
 
 
 def test_a_lost_lock_undoes_the_commit(server: DatabaseServer, opened: Open) -> None:

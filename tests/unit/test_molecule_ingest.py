@@ -204,6 +204,25 @@ def test_an_impossible_example_says_where(molecules: OpenCollection, listed: Pat
         molecules.item("no-such-item")
 
 
+def test_a_file_that_is_no_example(molecules: OpenCollection, listed: Path, tmp_path: Path) -> None:
+    """An empty one, half a molecule, and 10 MB are refused with a sentence each."""
+    molecules.add(listed)
+    for data, said in ((b"", "is empty"), (b"c1ccc", "character 2"), (b"C" * 10_000_000, "no single molecule")):
+        (tmp_path / "asked.mol").write_bytes(data)
+        with pytest.raises(DecodeError, match=said):
+            molecules.search(tmp_path / "asked.mol")
+
+
+def test_an_empty_file_is_one_reject(molecules: OpenCollection, folder: Path) -> None:
+    """It holds no molecules; bytes that are none are no molecule."""
+    (folder / "empty.smi").write_bytes(b"")
+    report = molecules.add(folder)
+    assert (report.added, report.rejected) == (0, 1)
+    assert "holds no molecules" in report.rejections[0].reason
+    (bad,) = molecules.add(b"").rejections
+    assert "is empty" in bad.reason
+
+
 def test_more_hits_than_there_are(molecules: OpenCollection, listed: Path) -> None:
     """k beyond the collection gives all there is, each once, and no further page."""
     molecules.add(listed)

@@ -52,6 +52,23 @@ def test_a_large_example_is_refused(listed: Any, tmp_path: Path) -> None:
     assert "no single molecule" in ran.err
 
 
+def test_a_large_file_is_one_reject(morelike: Any, tmp_path: Path) -> None:
+    """A line of 10 MB is put down with its reason; the lines beside it come in."""
+    (tmp_path / "long.smi").write_bytes(b"CCO\n" + b"C" * 10_000_000 + b"\nCC\n")
+    ran = morelike("add", "m", "long.smi")
+    assert ran.code == 3
+    assert "longer than 65,536 bytes" in " ".join(ran.out.split())
+    assert morelike("count", "m").out.strip() == "2"
+
+
+def test_an_empty_file_is_no_example(listed: Any, tmp_path: Path) -> None:
+    """It is said to be empty."""
+    (tmp_path / "empty.mol").write_text("")
+    ran = listed("search", "m", "empty.mol")
+    assert ran.code == 1
+    assert "empty.mol is empty" in ran.err
+
+
 def test_an_option_is_given_by_name(morelike: Any, tmp_path: Path) -> None:
     """--option reaches the modality, which refuses what it does not know."""
     (tmp_path / "salt.smi").write_text("[Na+].CC(=O)[O-]\n")

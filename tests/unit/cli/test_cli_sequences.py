@@ -92,6 +92,22 @@ def test_ten_megabytes_are_no_trouble(morelike: Any, tmp_path: Path) -> None:
     assert morelike("count", "g").out.strip() == "1"
 
 
+def test_files_that_cannot_be_asked_with(genes: Any, tmp_path: Path) -> None:
+    """Empty, or 10 MB of what is no sequence: one sentence each; 10 MB of letters are an example like any other."""
+    (tmp_path / "none.fasta").write_bytes(b"")
+    (tmp_path / "garbage.fasta").write_bytes(b">garbage\n" + b"=" * 10_000_000)
+    (tmp_path / "chromosome.fasta").write_text(fasta(chromosome=dna(2) * 16_667))
+    empty, garbage = genes("search", "g", "none.fasta"), genes("search", "g", "garbage.fasta")
+    found = genes("search", "g", "chromosome.fasta", "-k", "50", "--json")
+
+    assert (empty.code, garbage.code) == (1, 1)
+    assert "none.fasta is empty" in empty.err
+    assert "garbage is no sequence: '=' at letter 1" in garbage.err
+    assert found.code == 0, found.err
+    assert found.json["hits"][0]["source"].endswith("genes.fasta#record=3")
+    assert len(found.json["hits"]) == 4
+
+
 def test_a_genome_has_windows(morelike: Any, tmp_path: Path) -> None:
     """A long sequence is found by a gene of it, which the hit's span holds."""
     genome = dna(9, 60_000)

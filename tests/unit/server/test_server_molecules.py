@@ -78,10 +78,13 @@ def test_a_text_that_cannot_be_one_is_refused(asked: Served, text: str) -> None:
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_ten_megabytes_are_no_example(asked: Served) -> None:
-    """A file of 10 MB is refused with a sentence."""
-    answer = asked.client.post(f"{MOLECULES}/search", files={"example": ("a.mol", b"C" * 10_000_000)})
-    assert "no single molecule" in problem_in(answer, 422)["detail"]
+@pytest.mark.parametrize(
+    ("data", "said"), [(b"", "a.mol is empty"), (b"C" * 10_000_000, "no single molecule")], ids=["empty", "10-mb"]
+)
+def test_a_file_that_is_no_molecule_is_no_example(asked: Served, data: bytes, said: str) -> None:
+    """An empty file and one of 10 MB are refused with a sentence."""
+    answer = asked.client.post(f"{MOLECULES}/search", files={"example": ("a.mol", data)})
+    assert said in problem_in(answer, 422)["detail"]
 
 
 def test_it_is_shown(asked: Served) -> None:
@@ -180,11 +183,25 @@ def test_the_page_says_what_is_wrong(asked: Served, text: str, said: str) -> Non
     assert said in page.text
 
 
-def test_the_page_refuses_a_large_example(asked: Served) -> None:
-    """10 MB are no molecule."""
-    page = asked.client.post("/c/molecules/ask", files={"example": ("a.mol", b"C" * 10_000_000)}, follow_redirects=True)
-    assert page.status_code == 422
-    assert "no single molecule" in page.text
+@pytest.mark.parametrize(
+    ("data", "status", "said"),
+    [(b"", 400, "a.mol is empty"), (b"c1ccc", 422, "at character 2"), (b"C" * 10_000_000, 422, "no single molecule")],
+    ids=["empty", "ring", "10-mb"],
+)
+def test_the_page_refuses_a_file(asked: Served, data: bytes, status: int, said: str) -> None:
+    """An empty one, half a molecule and 10 MB are none: the page stands, with a sentence."""
+    page = asked.client.post("/c/molecules/ask", files={"example": ("a.mol", data)}, follow_redirects=True)
+    assert page.status_code == status
+    assert said in page.text
+
+
+def test_the_page_refuses_ten_megabytes_of_text(asked: Served) -> None:
+    """A browser sends a multipart form: its endless field is answered with a page that says what to do instead."""
+    page = asked.client.post("/c/molecules/ask", files={"q": (None, "C" * 10_000_000)})
+    assert page.status_code == 413
+    assert page.headers["content-type"].startswith("text/html")
+    assert "larger than 1 MB" in page.text
+    assert "save it as a file" in page.text
 
 
 def test_the_page_takes_a_file(served: Served) -> None:
@@ -193,3 +210,16 @@ def test_the_page_takes_a_file(served: Served) -> None:
     assert page.status_code == 200
     assert "3\u00a0items added" in page.text
     assert "could not be used" in page.text
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [(b"", "holds no molecules"), (b"c1ccccc\n", "at character 2"), (b"C" * 10_000_000, "longer than")],
+    ids=["empty", "ring", "10-mb"],
+)
+def test_the_page_says_why_a_file_was_not_taken(served: Served, data: bytes, said: str) -> None:
+    """The answer counts it, and the page of what could not be used has the reason."""
+    page = served.client.post("/c/molecules/upload", files=[("files", ("a.smi", data))])
+    assert page.status_code == 200
+    assert "1 could not be used" in page.text
+    assert said in served.client.get("/c/molecules/rejected").text

@@ -90,6 +90,32 @@ def test_a_text_that_cannot_be_one_is_refused(asked: Served, text: str) -> None:
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize(
+    ("name", "data", "said"),
+    [
+        ("empty.fasta", b"", "is empty"),
+        ("broken.fasta", b">b\nACGT5\n", "'5' at letter 5"),
+        ("garbage.fasta", b">g\n" + b"=" * 10_000_000, "'=' at letter 1"),
+    ],
+    ids=["empty", "invalid", "10-mb"],
+)
+def test_a_file_that_is_no_sequence_is_no_example(asked: Served, name: str, data: bytes, said: str) -> None:
+    """A problem with the reason, however much of it there is."""
+    answer = asked.client.post(f"{GENES}/search", files={"example": (name, data)})
+
+    assert said in problem_in(answer, 422)["detail"]
+
+
+def test_ten_megabytes_are_an_example(asked: Served) -> None:
+    """A file of a chromosome is asked with; the gene that it begins with comes first."""
+    chromosome = dna(1) * 16_667
+
+    answer = asked.client.post(f"{GENES}/search", files={"example": ("c.fasta", fasta({"c": chromosome}))})
+
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["hits"][0]["source"].endswith("#record=2")
+
+
 def test_it_is_shown(asked: Served) -> None:
     """An item has its figures, its picture, its own bytes, its page."""
     (hit,) = asked.client.post(f"{GENES}/search", json={"examples": [{"text": dna(0)}], "k": 1}).json()["hits"]
@@ -127,3 +153,79 @@ def test_an_upload_that_is_none_is_a_reject(served: Served, name: str, data: byt
 
     assert (report["added"], report["rejected"]) == (0, 1)
     assert said in report["files"][0]["reason"]
+
+
+def test_the_page_searches_what_is_typed(asked: Served) -> None:
+    """Letters in the field are a search; a page has room for more than there is, and there is no further one."""
+    page = asked.client.post("/c/genes/ask", data={"q": dna(1)}, follow_redirects=True)
+
+    assert page.status_code == 200
+    assert page.text.count("data-item=") == 3
+    assert "offset=" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "nothing to search for"),
+        ("ACGT5", "at letter 5"),
+        (PROTEIN, "is a protein"),
+        ("?" * 900_000, "at letter 1"),
+    ],
+    ids=["empty", "invalid", "protein", "1-mb"],
+)
+def test_the_page_says_what_is_wrong(asked: Served, text: str, said: str) -> None:
+    """What is no sequence of this collection: the page stands, with a sentence."""
+    page = asked.client.post("/c/genes/ask", files={"q": (None, text)}, follow_redirects=True)
+
+    assert 400 <= page.status_code < 500
+    assert said in page.text
+
+
+def test_the_page_refuses_ten_megabytes_of_text(asked: Served) -> None:
+    """It says what to do instead: the same as a file is well."""
+    chromosome = dna(1) * 16_667
+    pasted = asked.client.post("/c/genes/ask", files={"q": (None, chromosome)})
+    chosen = {"example": ("c.fasta", fasta({"c": chromosome}))}
+    page = asked.client.post("/c/genes/ask", files=chosen, follow_redirects=True)
+
+    assert pasted.status_code == 413
+    assert pasted.headers["content-type"].startswith("text/html")
+    assert "save it as a file" in pasted.text
+    assert page.status_code == 200
+    assert page.text.count("data-item=") == 3
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "said"),
+    [
+        (b"", 400, "a.fasta is empty"),
+        (b">b\nACGT5\n", 422, "at letter 5"),
+        (b">g\n" + b"=" * 10_000_000, 422, "at letter 1"),
+    ],
+    ids=["empty", "invalid", "10-mb"],
+)
+def test_the_page_refuses_a_file(asked: Served, data: bytes, status: int, said: str) -> None:
+    """An empty one, one with a wrong letter, ten megabytes of nothing: the page stands, with a sentence."""
+    page = asked.client.post("/c/genes/ask", files={"example": ("a.fasta", data)}, follow_redirects=True)
+
+    assert page.status_code == status
+    assert said in page.text
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "a.fasta is empty"),
+        (b">b\nACGT5\n", "at letter 5"),
+        (b">g\n" + b"=" * 10_000_000, "at letter 1"),
+    ],
+    ids=["empty", "invalid", "10-mb"],
+)
+def test_the_page_says_why_a_file_was_not_taken(served: Served, data: bytes, said: str) -> None:
+    """The answer counts it, and the page of what could not be used has the reason."""
+    page = served.client.post("/c/genes/upload", files=[("files", ("a.fasta", data))])
+
+    assert page.status_code == 200
+    assert "1 could not be used" in page.text
+    assert said in served.client.get("/c/genes/rejected").text

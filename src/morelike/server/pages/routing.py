@@ -9,15 +9,18 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
 
 from morelike.errors import MorelikeError, TooBusy
-from morelike.server.errors import RETRY_AFTER, status_of
+from morelike.server.errors import RETRY_AFTER, Refused, status_of
 from morelike.server.pages.view import render
 
 __all__ = ["SentForm", "error_page", "page_router"]
 
 MOST_FILES = 100
 MOST_FIELDS = 200
+LARGEST_FIELD = 1024**2
+"""Bytes of what somebody types or pastes."""
 
 
 class PageRoute(APIRoute):
@@ -56,9 +59,21 @@ def error_page(request: Request, status: int, message: str, hint: str = "") -> R
 
 
 async def _sent_form(request: Request) -> AsyncIterator[FormData]:
-    """Read on the event loop; large files are spooled to disk as they come."""
-    async with request.form(max_files=MOST_FILES, max_fields=MOST_FIELDS) as form:
+    """Read on the event loop; large files are spooled to disk as they come. Raises Refused, which a person reads."""
+    try:
+        form = await request.form(max_files=MOST_FILES, max_fields=MOST_FIELDS, max_part_size=LARGEST_FIELD)
+    except HTTPException as error:
+        if error.status_code != 400:  # of the body as a whole, which ends the connection
+            raise
+        if "exceeded maximum size" in error.detail:
+            sentence = f"what was typed or pasted is larger than {LARGEST_FIELD // 1024**2} MB"
+            raise Refused(413, sentence, hint="save it as a file, and choose that") from error
+        hint = f"send at most {MOST_FILES} files at a time, or go back and try once more"
+        raise Refused(400, f"the form cannot be read: {error.detail}", hint=hint) from error
+    try:
         yield form
+    finally:
+        await form.close()
 
 
 SentForm = Annotated[FormData, Depends(_sent_form)]
