@@ -107,7 +107,8 @@ def parse_filter(text: str) -> Expression:
     """Read a filter. Raises FilterError that points at the place.
 
     ``field op value`` with ``= != < <= > >=``, ``in (…)``, ``like 'beach*'``, ``has field``, joined by ``and``, ``or``,
-    ``not`` and brackets. Text stands in quotes; dates are text (``taken >= '2024-05'``). A field of any other letters stands in backticks.
+    ``not`` and brackets. Text stands in quotes; dates are text (``taken >= '2024-05'``). A field of any other
+    letters stands in backticks.
     """
     if len(text) > LONGEST:
         raise FilterError(f"the filter has {len(text)} characters", hint=f"at most {LONGEST}")
