@@ -26,6 +26,7 @@ test: setup ## Run all tests; PYTEST="-k words" passes options on, WORKERS=n say
 	@scripts/databases >/dev/null
 	@scripts/radosgw >/dev/null
 	@scripts/milvus >/dev/null
+	@scripts/minilm >/dev/null
 	@scripts/run-tests $(PYTEST)
 
 check: setup ## Style, types, floors

@@ -11,7 +11,7 @@ _ENDS = re.compile(
     r"""(?:[.!?…]["'”’»)\]]*(?=\s)      # a full stop, then space
         |[。！？｡][」』”’）]*              # where no space is written
         |[।॥۔؟።፧]                        # Devanagari, Arabic, Ethiopic
-        |\n[ \t]*(?:\n|$))               # an empty line
+        |\n[ \t\r]*(?:\n|$))             # an empty line
     """,
     re.VERBOSE,
 )
@@ -33,7 +33,8 @@ def sentences(text: str) -> list[tuple[int, int]]:
     for match in _ENDS.finditer(text):
         end = match.end()
         before = text[max(match.start() + 1 - _MARGIN, start) : match.start() + 1]
-        if text[match.start()] == "." and (_SHORT.search(before) or _goes_on(text, end)):
+        sign = text[match.start()]
+        if (sign == "." and _SHORT.search(before)) or (sign in ".!?…" and _goes_on(text, end)):
             continue
         if stripped := _stripped(text, start, end):
             found.append(stripped)
@@ -87,7 +88,7 @@ def _stripped(text: str, start: int, end: int) -> tuple[int, int] | None:
 
 def _cut(text: str, start: int, end: int, size: int) -> Iterator[tuple[int, int]]:
     while end - start > size:
-        at = text.rfind(" ", start + size // 2, start + size)
+        at = text.rfind(" ", start + max(size // 2, 1), start + size)
         at = start + size if at < 0 else at
         if stripped := _stripped(text, start, at):
             yield stripped

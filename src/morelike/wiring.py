@@ -65,19 +65,22 @@ def open_stores(folder: Path, settings: Settings) -> Stores:
     except OSError as error:
         raise StoreFull(f"the folder {folder} cannot be made: {error.strerror}") from error
     with ExitStack() as opened:  # what was opened before a store that cannot be is closed again
-        catalog: Catalog = _choose(CATALOGS, _catalog_name(settings.catalog), "catalog")(folder, settings)
+        name = _catalog_name(settings.catalog)
+        catalog: Catalog = _choose(CATALOGS, name, "catalog")(folder, settings)
         opened.callback(catalog.close)
         library_id = catalog.library_id()
         vectors: VectorStore = _choose(VECTOR_STORES, _vectors_name(settings.vectors), "vectors")(
             folder, settings, library_id
         )
         opened.callback(vectors.close)
+        terms: TermStore = TERM_STORES.load(name if name in TERM_STORES else "sqlite")(folder, settings)
+        opened.callback(terms.close)
         stores = Stores(
             folder=folder,
             settings=settings,
             catalog=catalog,
             vectors=vectors,
-            terms=TERM_STORES.load("sqlite")(folder, settings),
+            terms=terms,
             sketches=SKETCH_STORES.load("sqlite")(folder, settings),
             blobs=_open_blobs(folder, settings, library_id),
             cache=cache,

@@ -53,6 +53,10 @@ class Session:
             raise EncodeError(f"the model {self._path.name} failed: {_first_line(error)}") from error
         return result
 
+    def takes(self, name: str) -> bool:
+        """Whether the network has that input."""
+        return name in {entry.name for entry in self._loaded().get_inputs()}
+
     def _input_name(self, name: str, inputs: Mapping[str, Any]) -> str:
         if not name and len(inputs) == 1:
             return next(iter(inputs))

@@ -21,13 +21,16 @@ _MOST_TOKENS = 8192
 class Tokens:
     """``length`` ids a text: prefix + the text's own, cut + suffix, then padded. Loads its file at the first text."""
 
-    def __init__(self, card: str, path: Path, values: Mapping[str, Any]) -> None:
+    def __init__(self, card: str, path: Path, values: Mapping[str, Any], *, extra: str = "clip") -> None:
+        """``extra`` is what to install where the package is missing."""
         self._card = card
+        self._extra = extra
         self._path = path
         self._length = int(values.get("length", 77))
         self._prefix = [int(token) for token in values.get("prefix", ())]
         self._suffix = [int(token) for token in values.get("suffix", ())]
         self._pad = int(values.get("pad", 0))
+        self._before = str(values.get("before", ""))
         self._lowercase = bool(values.get("lowercase", False))
         if not len(self._prefix) + len(self._suffix) < self._length <= _MOST_TOKENS:
             raise ModelError(f"the card {card!r} says length = {self._length} tokens")
@@ -38,7 +41,8 @@ class Tokens:
         """(2, length): the ids, and a mask of those that are not padding. Safe from any thread."""
         if not isinstance(text, str):
             raise EncodeError(f"a text is a str, this one is {type(text).__name__}")
-        wanted = text[:_LONGEST].lower() if self._lowercase else text[:_LONGEST]
+        wanted = self._before + (text[:_LONGEST].lower() if self._lowercase else text[:_LONGEST])
+        wanted = wanted.encode("utf-8", "replace").decode()  # a lone surrogate is no text to the package
         own = self._loaded().encode(wanted, add_special_tokens=False).ids
         own = own[: self._length - len(self._prefix) - len(self._suffix)]
         tokens = [*self._prefix, *own, *self._suffix]
@@ -58,7 +62,8 @@ class Tokens:
             from tokenizers import Tokenizer
         except ModuleNotFoundError as error:
             raise MissingExtra(
-                f"words for the card {self._card!r} need the package 'tokenizers'", hint="pip install 'morelike[clip]'"
+                f"words for the card {self._card!r} need the package 'tokenizers'",
+                hint=f"pip install 'morelike[{self._extra}]'",
             ) from error
         try:
             tokenizer = Tokenizer.from_file(str(self._path))

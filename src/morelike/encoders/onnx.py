@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,14 @@ from morelike.types import Card, Kind, Payload, Vectors
 __all__ = ["OnnxEncoder"]
 
 _TOWER_KEYS = {"file", "data", "name", "output", "pool"}
-_TEXT_KEYS = {"tokenizer", "mask", "length", "prefix", "suffix", "pad", "lowercase", "padded"}
+_TEXT_KEYS = {"tokenizer", "mask", "types", "before", "length", "prefix", "suffix", "pad", "lowercase", "padded"}
 _KINDS = ("audio", "image", "text")
 _POOLS = ("none", "cls", "gem", "mean")
 _PIECES = 16
 """Pieces of sound in one run of a network where the card says nothing: memory is that, whatever a sound's length."""
 _MOST_PIECES = 1024
+_TOKENS = 4096
+"""Tokens in one run of a network that takes texts of any length; its memory grows with them."""
 
 
 class OnnxEncoder:
@@ -49,7 +51,8 @@ class OnnxEncoder:
             elif kind == "audio":
                 self._sound = Sound.from_card(card.name, values)
             else:
-                self._text = Tokens(card.name, self._file(files, values, "tokenizer", "tokenizer.json"), values)
+                path = self._file(files, values, "tokenizer", "tokenizer.json")
+                self._text = Tokens(card.name, path, values, extra="text" if card.kinds == ("text",) else "clip")
             self._towers[kind] = Session(
                 self._file(files, values, "file", card.weights[0].name),
                 output=str(values.get("output", "")),
@@ -108,26 +111,39 @@ class OnnxEncoder:
         return np.stack([vectors[end - len(own) : end].mean(axis=0) for own, end in zip(batch, ends, strict=True)])
 
     def _of_texts(self, batch: Sequence[NDArray[np.int64]]) -> NDArray[np.float32]:
-        """(2, length) of each text to (n, dim). With ``padded = false`` a network without a mask sees no padding."""
+        """(2, length) of each text to (n, dim).
+
+        With ``padded = false`` a network without a mask sees no padding; with "batch" texts of about one length share
+        a run, padded to the longest of them, which the mask hides.
+        """
         ids = np.stack(batch)  # (n, 2, length)
-        if self._card.inputs["text"].get("padded", True):
+        padded = self._card.inputs["text"].get("padded", True)
+        if padded is True:
             return self._run("text", ids[:, 0], ids[:, 1])
         lengths = ids[:, 1].sum(axis=1)
 
         def run(rows: list[int]) -> NDArray[np.float32]:
-            cut = ids[rows, :, : lengths[rows[0]]]
+            cut = ids[rows, :, : lengths[rows].max()]
             return self._run("text", cut[:, 0], cut[:, 1])
 
-        return _grouped([(int(length),) for length in lengths], len(ids), run)
+        if padded is False:
+            return _grouped([(int(length),) for length in lengths], len(ids), run)
+        order = np.argsort(lengths, kind="stable")
+        vectors = np.concatenate([run(rows) for rows in _runs(order.tolist(), lengths)])
+        result = np.empty_like(vectors)
+        result[order] = vectors
+        return result
 
     def _run(self, kind: Kind, main: NDArray[Any], mask: NDArray[Any] | None = None) -> NDArray[np.float32]:
-        """The network's input (n, …) to (n, dim)."""
+        """The network's input (n, …) to (n, dim); ``mask`` (n, tokens): 1 where a text has a token, 0 where none."""
         values = self._card.inputs[kind]
         feeds: dict[str, NDArray[Any]] = {str(values.get("name", "")): main}
         if mask is not None and values.get("mask"):
             feeds[str(values["mask"])] = mask
+        if mask is not None and values.get("types") and self._towers[kind].takes(str(values["types"])):
+            feeds[str(values["types"])] = np.zeros_like(main)
         output = np.asarray(self._towers[kind].run(feeds), dtype=np.float32)
-        return _pooled(output, values.get("pool", "none"), channels_last=values.get("layout") == "nhwc")
+        return _pooled(output, values.get("pool", "none"), channels_last=values.get("layout") == "nhwc", mask=mask)
 
     def _check_keys(self, kind: Kind, values: Mapping[str, Any]) -> None:
         if kind not in _KINDS:
@@ -141,6 +157,14 @@ class OnnxEncoder:
             )
         if values.get("pool", "none") not in _POOLS:
             raise ModelError(f"the card {self._card.name!r} says pool = {values['pool']!r}", hint=f"one of {_POOLS}")
+        if kind == "text" and values.get("padded") == "batch" and not values.get("mask"):
+            raise ModelError(
+                f"the card {self._card.name!r} says padded = 'batch' without a mask", hint="padded = false"
+            )
+        if values.get("padded", True) not in (True, False, "batch"):
+            raise ModelError(
+                f"the card {self._card.name!r} says padded = {values['padded']!r}", hint="true, false, batch"
+            )
         if kind == "audio":
             whole(self._card.name, "batch", values, _PIECES, least=1, most=_MOST_PIECES)
 
@@ -169,8 +193,21 @@ def _grouped(
     return result
 
 
-def _pooled(output: NDArray[np.float32], pool: str, *, channels_last: bool) -> NDArray[np.float32]:
-    """A network's output (n, …) to (n, dim).
+def _runs(order: Sequence[int], lengths: NDArray[np.int64]) -> Iterator[list[int]]:
+    """Rows, shortest first, as many in a run as make ``_TOKENS`` when all are as long as the last."""
+    rows: list[int] = []
+    for row in order:
+        if rows and (len(rows) + 1) * int(lengths[row]) > _TOKENS:
+            yield rows
+            rows = []
+        rows.append(row)
+    yield rows
+
+
+def _pooled(
+    output: NDArray[np.float32], pool: str, *, channels_last: bool, mask: NDArray[Any] | None = None
+) -> NDArray[np.float32]:
+    """A network's output (n, …) to (n, dim). Tokens that ``mask`` hides count for nothing.
 
     A map of features is (n, c, h, w), or (n, h, w, c) with ``channels_last``; a row of tokens is (n, tokens, c).
     ``gem`` is the generalised mean with p = 3 of Radenović, Tolias & Chum (2018).
@@ -185,7 +222,17 @@ def _pooled(output: NDArray[np.float32], pool: str, *, channels_last: bool) -> N
     if pool == "cls":
         return output[:, 0]
     if pool == "mean":
-        mean: NDArray[np.float32] = output.mean(axis=1)
-        return mean
-    gem: NDArray[np.float32] = np.cbrt((np.maximum(output, 1e-6) ** 3).mean(axis=1))
+        return _mean(output, mask)
+    gem: NDArray[np.float32] = np.cbrt(_mean(np.maximum(output, 1e-6) ** 3, mask))
     return gem
+
+
+def _mean(rows: NDArray[np.float32], mask: NDArray[Any] | None) -> NDArray[np.float32]:
+    """(n, rows, c) to (n, c): over the rows that ``mask`` shows, all without one."""
+    mean: NDArray[np.float32]
+    if mask is None or mask.shape != rows.shape[:2] or mask.all():
+        mean = rows.mean(axis=1)
+        return mean
+    shown = mask.astype(np.float32)[:, :, None]
+    mean = (rows * shown).sum(axis=1) / np.maximum(shown.sum(axis=1), 1)
+    return mean

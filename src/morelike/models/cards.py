@@ -119,7 +119,7 @@ def _everywhere(settings: Settings, *, strict: str = "") -> Iterator[Card]:
     for card in _built_in():
         record = kept.pop(card.name, None)
         # A record of a first pull only adds digests; one of another make does not hide the present card.
-        yield record if record is not None and fits(card, record) else card
+        yield record if record is not None and (fits(card, record) or _is_conversion(card, record)) else card
     yield from kept.values()
     for point in sorted(entry_points(group="morelike.cards"), key=lambda point: point.name):
         yield from _of_package(point.name, point.load)
@@ -155,12 +155,22 @@ def _in_folder(folder: Path, strict: str) -> Iterator[Card]:
 
 def fits(card: Card, record: Card) -> bool:
     """Whether ``record`` is ``card`` with digests that it did not name yet, or the same."""
-
-    def bare(one: Card) -> str:
-        return fingerprint(replace(one, weights=tuple(replace(weights, sha256="") for weights in one.weights)))
-
     pairs = zip(card.weights, record.weights, strict=False)
-    return bare(card) == bare(record) and all(ours.sha256 in ("", theirs.sha256) for ours, theirs in pairs)
+    return _bare(card) == _bare(record) and all(ours.sha256 in ("", theirs.sha256) for ours, theirs in pairs)
+
+
+def _is_conversion(card: Card, record: Card) -> bool:
+    """Whether ``record`` is ``card`` with files made here from the very checkpoint that it names: they have no address
+    (and it has another fingerprint).
+    """
+    pairs = zip(card.weights, record.weights, strict=False)
+    same = all(ours.sha256 == theirs.sha256 or not theirs.url for ours, theirs in pairs)
+    return "checkpoint" in card.options and _bare(card) == _bare(record) and same
+
+
+def _bare(card: Card) -> str:
+    """Its fingerprint without any digests."""
+    return fingerprint(replace(card, weights=tuple(replace(weights, sha256="") for weights in card.weights)))
 
 
 def _with_digests(card: Card, settings: Settings, *, remembered_only: bool) -> Card:
@@ -228,6 +238,8 @@ def _checked(card: Card, where: str) -> Card:
         faults.append("inputs names no kind")
     for weights in card.weights:
         faults += _weights_faults(weights)
+    if len({weights.name for weights in card.weights}) < len(card.weights):
+        faults.append("two of its files have one name")
     if not (_values_only(card.inputs) and _values_only(card.options)):
         faults.append("inputs and options hold numbers, texts, lists and tables only")
     if faults:
@@ -237,6 +249,8 @@ def _checked(card: Card, where: str) -> Card:
 
 def _weights_faults(weights: WeightsFile) -> list[str]:
     files.checked_file_name(weights.name)
+    if weights.of:
+        files.checked_name(weights.of)
     faults = []
     if weights.sha256 and (len(weights.sha256) != 64 or not _HEX.issuperset(weights.sha256)):
         faults.append(f"the sha256 of {weights.name} is not 64 hex digits")

@@ -25,11 +25,13 @@ RANKS: dict[Kind, tuple[str, ...]] = {
         "mobilenet-v1-025",
         "classic",
     ),
+    "mesh": ("views-clip-vit-b-32", "views-dinov2-small", "views-mobilenet-v2", "mesh-shape"),
     "molecule": ("morgan",),
     "recording": ("landmarks",),
     "sequence": ("dna-kmers", "protein-kmers"),
     "substructure": ("pattern",),
     "terms": ("bm25",),
+    "text": ("bge-small-en-v1.5", "multilingual-e5-small", "all-minilm-l6-v2", "hashed-text"),
 }
 """A kind's cards, the best first by their published figures. Cards not named here are the person's to ask for."""
 

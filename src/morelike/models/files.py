@@ -1,7 +1,8 @@
 """Where a card's files lie on this machine, and what their digests are.
 
 A folder of models looks like ``<folder>/<card's name>/<file>``; the folders of ``MORELIKE_MODELS`` come first, then the
-models cache. A digest is computed once a file, size and time of change, and remembered in ``verified.json`` there.
+models cache. A file that is ``of`` another card lies where that card's files do. A digest is computed once a file, size
+and time of change, and remembered in ``verified.json`` there.
 """
 
 from __future__ import annotations
@@ -64,15 +65,29 @@ def folders(settings: Settings) -> tuple[Path, ...]:
 
 def card_folders(card: Card, settings: Settings) -> list[Path]:
     """Where the card's files may lie, the strongest first; the last is where they are written."""
-    name = checked_name(card.name)
-    return [folder / name for folder in folders(settings)]
+    return _folders_of(card.name, settings)
+
+
+def _folders_of(name: str, settings: Settings) -> list[Path]:
+    return [folder / checked_name(name) for folder in folders(settings)]
 
 
 def locate(card: Card, settings: Settings) -> tuple[Path, dict[str, Path]]:
-    """The first folder that has all of the card's files, else the one with most; and those it has, by name."""
-    names = [checked_file_name(weights.name) for weights in card.weights]
+    """The first folder that has all of the card's files, else the one with most; and those that are here, by name.
+
+    Files of another card are looked for in the same way in its folders, each card's together.
+    """
+    names: dict[str, list[str]] = {card.name: []}  # a card without files of its own has a folder all the same
+    for weights in card.weights:
+        names.setdefault(weights.of or card.name, []).append(checked_file_name(weights.name))
+    found = {owner: _located(_folders_of(owner, settings), own) for owner, own in names.items()}
+    own = next(owner for owner in names if names[owner] or len(names) == 1)
+    return found[own][0], {name: path for _, here in found.values() for name, path in here.items()}
+
+
+def _located(where: list[Path], names: list[str]) -> tuple[Path, dict[str, Path]]:
     best: tuple[Path, dict[str, Path]] | None = None
-    for folder in card_folders(card, settings):
+    for folder in where:
         here = {name: folder / name for name in names if (folder / name).is_file()}
         if best is None or len(here) > len(best[1]):
             best = folder, here

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,7 +17,18 @@ from morelike.registry import ENCODERS
 from morelike.settings import Settings
 from morelike.types import Audio, Card, WeightsFile
 
-__all__ = ["Progress", "WeightsStatus", "files", "import_file", "pull", "pullable", "size", "status", "verify"]
+__all__ = [
+    "Progress",
+    "WeightsStatus",
+    "files",
+    "import_file",
+    "pull",
+    "pullable",
+    "size",
+    "status",
+    "try_out",
+    "verify",
+]
 
 Progress = Callable[[str, int, int], None]
 """Called with (file, bytes here, bytes in all, or 0 where unknown)."""
@@ -93,10 +104,14 @@ def files(card: Card, settings: Settings) -> dict[str, Path]:
 def _how_to_get(card: Card) -> str:
     folder = "a folder of MORELIKE_MODELS"
     if pullable(card):
-        return f"`morelike models pull {card.name}`, or copy {card.name}/ into {folder}"
+        other = f", `morelike models convert {card.name} FILE`" if "checkpoint" in card.options else ""
+        return f"`morelike models pull {card.name}`{other}, or copy {card.name}/ into {folder}"
     if card.family == "onnx" and card.name.startswith(("panns", "resnet50")):
         return f"`morelike models convert {card.name} CHECKPOINT`, `morelike models import`, or {folder}"
-    return f"put {card.name}/{card.weights[0].name} into {folder}, or `morelike models import FILE --card {card.name}`"
+    wanted = " and ".join(f"{weights.of or card.name}/{weights.name}" for weights in card.weights)
+    if card.parts:
+        return f"put {wanted} into {folder}"
+    return f"put {wanted} into {folder}, or `morelike models import FILE --card {card.name}`"
 
 
 def pull(card: Card, settings: Settings, progress: Progress | None = None) -> Card:
@@ -116,12 +131,26 @@ def pull(card: Card, settings: Settings, progress: Progress | None = None) -> Ca
         return cards.find(card.name, settings) if not all(entry.sha256 for entry in card.weights) else card
     if not pullable(card):
         raise ModelNotHere(f"the card {card.name!r} has no address for its weights", hint=_how_to_get(card))
-    folder = settings.models_cache / places.checked_name(card.name)
-    with _turn(folder):
-        fetched = tuple(_pulled(weights, folder, settings, progress) for weights in card.weights)
+    with _turns(card, settings) as folders:
+        fetched = tuple(_pulled(weights, folders[weights.name], settings, progress) for weights in card.weights)
         complete = cards.sealed(replace(card, weights=fetched))
-        cards.write(complete, folder / "card.toml")
+        cards.write(complete, settings.models_cache / card.name / "card.toml")
     return complete
+
+
+@contextmanager
+def _turns(card: Card, settings: Settings) -> Iterator[dict[str, Path]]:
+    """The folder that each of the card's files belongs in, by its name; all of them are one's own for this while."""
+    folders = {weights.name: _home(card, weights, settings) for weights in card.weights}
+    own = settings.models_cache / places.checked_name(card.name)
+    with ExitStack() as turns:
+        for folder in sorted({own, *folders.values()}):  # in one order, so that no two wait for each other
+            turns.enter_context(_turn(folder))
+        yield folders
+
+
+def _home(card: Card, weights: WeightsFile, settings: Settings) -> Path:
+    return settings.models_cache / places.checked_name(weights.of or card.name)
 
 
 def _pulled(weights: WeightsFile, folder: Path, settings: Settings, progress: Progress | None) -> WeightsFile:
@@ -190,6 +219,11 @@ def import_file(file: Path, card_file: Path | str, settings: Settings) -> Card:
     """
     path = Path(card_file)
     card = cards.read(path) if path.is_file() else cards.find(str(card_file), settings)
+    if card.parts:
+        raise ModelError(
+            f"the card {card.name!r} is made of {' and '.join(card.parts)}: it has no model of its own to import",
+            hint=f"put {card.name}.toml into a folder of MORELIKE_MODELS, and import its parts",
+        )
     if not card.weights:
         card = replace(card, weights=(WeightsFile(name=file.name),))
     given = _given(card, file)
@@ -201,13 +235,13 @@ def import_file(file: Path, card_file: Path | str, settings: Settings) -> Card:
         filled.append(replace(weights, sha256=value, size=given[weights.name].stat().st_size))
     card = cards.sealed(replace(card, weights=tuple(filled)))
     _check_name_is_free(card, settings)
-    _try_out(card, given, settings)
-    folder = settings.models_cache / card.name
-    with _turn(folder):
+    try_out(card, given, settings)
+    with _turns(card, settings) as folders:
         for weights in card.weights:
-            _copy(given[weights.name], folder / weights.name)
-            places.remember(folder / weights.name, weights.sha256, settings)
-        cards.write(card, folder / "card.toml")
+            target = folders[weights.name] / weights.name
+            _copy(given[weights.name], target)
+            places.remember(target, weights.sha256, settings)
+        cards.write(card, settings.models_cache / card.name / "card.toml")
     return card
 
 
@@ -230,13 +264,13 @@ def _check_name_is_free(card: Card, settings: Settings) -> None:
         if known.name == card.name and not cards.fits(known, card):
             raise free
     for weights in card.weights:
-        there = settings.models_cache / card.name / weights.name
+        there = _home(card, weights, settings) / weights.name
         if there.is_file() and places.digest(there, settings) != weights.sha256:
             raise free
 
 
-def _try_out(card: Card, given: dict[str, Path], settings: Settings) -> None:
-    """One random item of each kind that is known here, through the whole encoder."""
+def try_out(card: Card, given: dict[str, Path], settings: Settings) -> None:
+    """One random item of each kind that is known here, through the whole encoder. Raises ModelError."""
     generator = np.random.default_rng(0)
     rate = card.inputs.get("audio", {}).get("rate", 16_000)
     trials = {

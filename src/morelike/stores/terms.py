@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import sqlite3
-import unicodedata
 from collections.abc import Iterator, Sequence
-from itertools import groupby, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,31 +14,24 @@ from morelike.errors import SpaceMismatch, UsageError
 from morelike.settings import Settings
 from morelike.stores.sqlite import Database
 from morelike.types import Ids, Scores, Space, Within
+from morelike.words import folded, terms_asked
 
 __all__ = ["SqliteTermStore"]
 
 _VERSION = 1
 _SCHEMA = "CREATE TABLE spaces (space INTEGER PRIMARY KEY, card TEXT NOT NULL)"
-_TABLE = (
-    "CREATE VIRTUAL TABLE {terms} USING fts5(text, tokenize = \"unicode61 remove_diacritics 0 categories 'L* N* M*'\")"
-)
-_UNSPACED = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Burmese, Khmer
-    "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U000323af]"  # kana, Han, Hangul
-)
-"""Words are not parted by spaces, or carry endings."""
-_ACCENTS = re.compile("[\u0300-\u036f]")
-_MOST_TERMS = 256
-"""A long text is asked for by this many of its different words, the first ones."""
+_TABLE = "CREATE VIRTUAL TABLE {terms} USING fts5(text, tokenize = 'ascii')"
+"""Words are cut before they come here: what is no ASCII counts as part of one."""
 _BLOCK = 65536
 
 
 class SqliteTermStore:
     """``terms.sqlite``: a table a space, so that a word's rarity is that within its space.
 
-    Texts and queries are folded (letters of any case and width, no accents) and cut into words. Scripts that are
-    written without spaces are kept a character a word; a query finds them by pairs of neighbours. A text answers
-    when it has any of the query's words; BM25 (Robertson & Zaragoza 2009; k1 1.2, b 0.75) ranks.
+    Texts and queries are folded and cut into words as ``morelike.words`` has it. Scripts that are written without
+    spaces are kept a character a word; a query finds them by pairs of neighbours. A text answers when it has any of
+    the query's words; BM25 (Robertson & Zaragoza 2009; k1 1.2, b 0.75) ranks, and a word that the query repeats counts
+    as often.
     """
 
     def __init__(self, folder: Path, settings: Settings) -> None:
@@ -59,7 +49,7 @@ class SqliteTermStore:
             _ready(connection, space)
             connection.executemany(
                 _on(space.id, "INSERT OR REPLACE INTO {terms} (rowid, text) VALUES (?, ?)"),
-                ((segment, " ".join(_words(text))) for segment, text in rows.items()),
+                ((segment, " ".join(folded(text))) for segment, text in rows.items()),
             )
 
     def delete(self, space: Space, ids: Ids) -> None:
@@ -171,36 +161,8 @@ def _on(space_id: int, statement: str) -> str:
     return statement.replace("{terms}", f"terms_{space_id:d}")
 
 
-def _words(text: str) -> list[str]:
-    """The folded words of a text, in order; a character of an unspaced script is a word of its own."""
-    apart = unicodedata.normalize("NFKD", text).casefold()
-    return unicodedata.normalize("NFC", _ACCENTS.sub("", apart)).translate(_SPACING).split()
-
-
-class _Spacing(dict[int, str]):
-    """What stands for a character: itself in a word, a space between words, itself between spaces. Filled by use."""
-
-    def __missing__(self, code: int) -> str:
-        char = chr(code)
-        if unicodedata.category(char)[0] not in "LNM":
-            self[code] = " "
-        else:
-            self[code] = f" {char} " if _UNSPACED.match(char) else char
-        return self[code]
-
-
-_SPACING = _Spacing()
-
-
 def _match(query: str) -> str:
-    """An FTS5 expression that any of the query's words satisfies; empty where it has none."""
-    terms: dict[str, None] = {}
-    for unspaced, run in groupby(_words(query), key=lambda word: bool(_UNSPACED.match(word))):
-        words = list(run)
-        if unspaced and len(words) > 1:
-            terms.update(dict.fromkeys(f"{a} {b}" for a, b in pairwise(words)))
-        else:
-            terms.update(dict.fromkeys(words))
-        if len(terms) > _MOST_TERMS:
-            break
-    return " OR ".join(f'"{term}"' for term in list(terms)[:_MOST_TERMS])
+    """An FTS5 expression that any of the query's terms satisfies; empty where it has none. What is in it twice counts
+    twice in FTS5's rank.
+    """
+    return " OR ".join(f'"{term}"' for term, count in terms_asked(query).items() for _ in range(count))

@@ -14,7 +14,7 @@ from morelike.errors import UnknownName
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["NETWORKS", "Network", "named"]
+__all__ = ["NETWORKS", "Network", "is_network", "named"]
 
 
 def _none() -> Mapping[str, NDArray[np.float32]]:
@@ -114,6 +114,11 @@ NETWORKS: Mapping[str, Network] = {
     ),
 }
 """By the name that ``models convert`` takes."""
+
+
+def is_network(name: str) -> bool:
+    """Whether ``named`` knows it."""
+    return any(name in (known, network.card) for known, network in NETWORKS.items())
 
 
 def named(name: str) -> Network:

@@ -231,4 +231,4 @@ def test_the_tables_can_be_made_elsewhere() -> None:
             for index in table.indexes
         ]
 
-        assert len(statements) == len(schema.metadata.tables) + 12
+        assert len(statements) == len(schema.metadata.tables) + 13

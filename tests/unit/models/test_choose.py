@@ -100,6 +100,22 @@ def test_what_only_a_person_can_want_is_not_chosen(settings: Settings, tmp_path:
     assert choose.auto(("audio",), settings, hub_answers=never).card.name == "classic-audio"
 
 
+def test_texts_are_read_by_a_sentence_encoder_that_is_here(settings: Settings, tmp_path: Path) -> None:
+    """A sentence encoder here beats `hashed-text`, and nothing is asked of the hub."""
+    settings = with_files(settings, tmp_path, "all-minilm-l6-v2")
+    choice = choose.auto(("text", "terms"), settings, hub_answers=never)
+    assert choice.card.name == "all-minilm-l6-v2"
+    assert not choice.pull
+
+
+def test_texts_need_no_weights(settings: Settings) -> None:
+    """With nothing here, texts get `hashed-text`, network or not; the smallest sentence encoder is advised."""
+    choice = choose.auto(("text", "terms"), settings.model_copy(update={"offline": False}), hub_answers=never)
+    assert choice.card.name == "hashed-text"
+    assert not choice.pull
+    assert "models pull all-minilm-l6-v2` (91 MB)" in choice.better
+
+
 def test_recordings_need_no_weights(settings: Settings) -> None:
     """The fingerprint is the best there is: no better one is advised, no missing weights are lamented."""
     choice = choose.auto(("recording",), settings, hub_answers=never)

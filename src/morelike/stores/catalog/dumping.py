@@ -45,7 +45,8 @@ def dump(engine: Engine, target: Path, version: str) -> str:
 
 def _lines(connection: Connection, version: str) -> Iterator[Any]:
     there = set(inspect(connection).get_table_names())
-    names = [table.name for table in schema.metadata.sorted_tables if table.name in there]
+    kept = [table.name for table in schema.metadata.sorted_tables if not table.info.get("derived")]
+    names = [name for name in kept if name in there]
     yield {"catalog": version, "tables": names}
     for name in names:
         # As it is in the database, not as it is to become.

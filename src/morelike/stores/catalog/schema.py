@@ -46,10 +46,13 @@ __all__ = [
     "sources",
     "spaces",
     "storage_readings",
+    "term_postings",
+    "term_spaces",
+    "term_texts",
     "version_table",
 ]
 
-VERSION = "0005"
+VERSION = "0006"
 """The newest revision in ``migrations/versions``; four digits, counted up."""
 
 KEY_LENGTH = 32
@@ -298,6 +301,42 @@ storage_readings = Table(
     Column("at", AnyString(32), nullable=False),
     Column("items", BigInteger, nullable=False),
     Column("parts", AnyJson, nullable=False),
+    **_OPTIONS,
+)
+
+# Keyword search where the catalog is on a server; elsewhere these stay empty. A space's words may outlive its row in
+# ``spaces`` for a while, as its vectors do.
+term_spaces = Table(
+    "term_spaces",
+    metadata,
+    Column("space", BigInteger, primary_key=True, autoincrement=False),
+    Column("card", AnyString(255), nullable=False),
+    Column("texts", BigInteger, nullable=False),
+    Column("words", BigInteger, nullable=False),  # of all texts together
+    **_OPTIONS,
+)
+
+term_texts = Table(
+    "term_texts",
+    metadata,
+    Column("space", BigInteger, primary_key=True, autoincrement=False),
+    Column("segment", BigInteger, primary_key=True, autoincrement=False),
+    Column("words", Integer, nullable=False),  # how many
+    Column("text", AnyText, nullable=False),  # folded
+    **_OPTIONS,
+)
+
+term_postings = Table(
+    "term_postings",
+    metadata,
+    Column("space", BigInteger, primary_key=True, autoincrement=False),
+    Column("term", BigInteger, primary_key=True, autoincrement=False),  # its digest
+    Column("segment", BigInteger, primary_key=True, autoincrement=False),
+    Column("found", Integer, nullable=False),  # how often
+    Column("words", Integer, nullable=False),  # of the whole text
+    Index(None, "space", "segment"),
+    sqlite_with_rowid=False,
+    info={"derived": True},  # follows from the texts
     **_OPTIONS,
 )
 

@@ -20,7 +20,13 @@ from morelike.stores.catalog.server_lock import ServerLock
 from morelike.stores.catalog.versions import make_ready
 from morelike.types import Collection, Finished
 
-__all__ = ["ServerCatalog", "open_mysql_catalog", "open_postgresql_catalog"]
+__all__ = [
+    "ServerCatalog",
+    "mysql_database",
+    "open_mysql_catalog",
+    "open_postgresql_catalog",
+    "postgresql_database",
+]
 
 _LONGEST_WAIT = 60.0
 _FIRST_STEP, _LARGEST_STEP = 500, 64_000
@@ -83,20 +89,28 @@ def open_mysql_catalog(folder: Path, settings: Settings) -> SqlCatalog:
     Raises SettingsError on an address that cannot be, StoreUnreachable, StoreError where the server refuses or is too
     old, MissingExtra, SchemaTooNew, StoreDamaged, StoreReadOnly, StoreFull, StoreBusy.
     """
-    from morelike.stores.catalog.engine.mysql import MySqlDatabase
-
-    with _driver("mysql"):
-        database = MySqlDatabase(settings.catalog, folder, timeout=_wait(settings))
-    return ServerCatalog.opened(database, folder, settings)
+    return ServerCatalog.opened(mysql_database(folder, settings), folder, settings)
 
 
 def open_postgresql_catalog(folder: Path, settings: Settings) -> SqlCatalog:
     """The same on PostgreSQL."""
+    return ServerCatalog.opened(postgresql_database(folder, settings), folder, settings)
+
+
+def mysql_database(folder: Path, settings: Settings) -> Server:
+    """The database that ``settings.catalog`` names, whatever it holds. Raises as ``open_mysql_catalog`` does."""
+    from morelike.stores.catalog.engine.mysql import MySqlDatabase
+
+    with _driver("mysql"):
+        return MySqlDatabase(settings.catalog, folder, timeout=_wait(settings))
+
+
+def postgresql_database(folder: Path, settings: Settings) -> Server:
+    """The same on PostgreSQL."""
     from morelike.stores.catalog.engine.postgresql import PostgresDatabase
 
     with _driver("postgresql"):
-        database = PostgresDatabase(settings.catalog, folder, timeout=_wait(settings))
-    return ServerCatalog.opened(database, folder, settings)
+        return PostgresDatabase(settings.catalog, folder, timeout=_wait(settings))
 
 
 @contextmanager

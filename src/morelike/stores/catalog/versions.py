@@ -28,6 +28,7 @@ _MADE_BY = {
     "0002": ("jobs", "api_keys", "calibrations", "distinct_pairs", "asides"),
     "0003": ("changes",),
     "0004": ("about", "storage_readings"),
+    "0006": ("term_spaces", "term_texts", "term_postings"),
 }
 """Which migration made which tables: an interrupted one may have left some, empty, where they cannot be undone."""
 

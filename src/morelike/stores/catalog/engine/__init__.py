@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Connection, Engine
+from sqlalchemy import ColumnElement, Connection, Engine, Table
 from sqlalchemy.types import TypeEngine
 
 from morelike.errors import StoreBusy, StoreError
@@ -59,6 +59,9 @@ class Database(Translates, Protocol):
 
     def json_numbers(self, column: Json, key: str) -> Sequence[ColumnElement[Any]]:
         """The same for a number. Several where each kind of number is compared in its own way; one has a value."""
+
+    def add_rows(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert very many rows, all with the same columns, as fast as the database can."""
 
     def one_of(self, found: ColumnElement[Any], values: Sequence[Any], kind: TypeEngine[Any]) -> ColumnElement[bool]:
         """Whether it is one of the values, which are of one kind."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from sqlalchemy import (
     Connection,
     Double,
     Numeric,
+    Table,
     Text,
     and_,
     any_,
@@ -22,6 +23,8 @@ from sqlalchemy import (
     cast,
     collate,
     func,
+    insert,
+    select,
     text,
 )
 from sqlalchemy.types import TypeEngine
@@ -160,6 +163,11 @@ class PostgresDatabase(ServerDatabase):
         # In "C" only ASCII's own letters have two cases, as for SQLite.
         lowered = func.lower(collate(text, "C" if pattern.isascii() else self._lowering), type_=AnyText())
         return collate(lowered, "C").like(pattern.lower(), escape="!")
+
+    def add_rows(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        names = list(rows[0])
+        arrays = [bindparam(None, [row[name] for row in rows], type_=ARRAY(table.c[name].type)) for name in names]
+        connection.execute(insert(table).from_select(names, select(*map(func.unnest, arrays))))
 
     def one_of(self, found: ColumnElement[Any], values: Sequence[Any], kind: TypeEngine[Any]) -> ColumnElement[bool]:
         return found == any_(bindparam(None, list(values), type_=ARRAY(kind)))  # one value, however many there are

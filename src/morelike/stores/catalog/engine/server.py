@@ -10,12 +10,12 @@ import select
 import socket
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, create_engine, event, func
+from sqlalchemy import Connection, Engine, Table, bindparam, create_engine, event, func, insert
 from sqlalchemy import select as select_rows
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DisconnectionError
@@ -205,6 +205,9 @@ class ServerDatabase(ABC):
     @property
     def _database_name(self) -> str:
         return self._url.database or ""
+
+    def add_rows(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        connection.execute(insert(table), rows)
 
     def one_of(self, found: Any, values: Sequence[Any], kind: Any) -> Any:
         return found.in_(bindparam(None, list(values), type_=kind, expanding=True))

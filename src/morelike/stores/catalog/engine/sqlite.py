@@ -7,13 +7,26 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, bindparam, case, create_engine, event, func, literal
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Table,
+    and_,
+    bindparam,
+    case,
+    create_engine,
+    event,
+    func,
+    insert,
+    literal,
+)
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool, QueuePool
 from sqlalchemy.types import TypeEngine
@@ -201,6 +214,9 @@ class SqliteDatabase:
 
     def json_numbers(self, column: Json, key: str) -> Sequence[ColumnElement[Any]]:
         return (_typed(column, key, ["integer", "real"], func.json_extract(column, _path(key))),)
+
+    def add_rows(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        connection.execute(insert(table), rows)
 
     def one_of(self, found: ColumnElement[Any], values: Sequence[Any], kind: TypeEngine[Any]) -> ColumnElement[bool]:
         return found.in_(bindparam(None, list(values), type_=kind, expanding=True))
