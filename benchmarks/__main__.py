@@ -1,8 +1,8 @@
 """`make bench`: measure, write benchmarks/results.json and docs/benchmarks.md.
 
 ``python -m benchmarks [PART…]``: ``startup``, ``quality``, ``ingest``, ``memory``, ``batching``, ``audio``, ``http``;
-all of them by default. ``http-million``, ``vectors`` and ``molecules`` take many minutes, and are measured only when
-they are named.
+all of them by default. ``http-million``, ``vectors``, ``molecules`` and ``text`` take many minutes, and are measured
+only when they are named; ``words`` needs a sentence encoder.
 Parts that were not measured keep their last figures.
 """
 
@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import audio, batching, ingest, memory, molecules, quality, startup, vectors
+from benchmarks import audio, batching, ingest, memory, molecules, quality, startup, text_search, vectors, words
 from benchmarks import http as over_http
 from benchmarks.machine import machine
 from benchmarks.report import written
@@ -34,6 +34,14 @@ def main() -> None:
     settings = Settings(models=(data / "models",), offline=True)
     clothing = data / "data" / "clothing"
     sounds = data / "data" / "esc10"
+    heard = {
+        "audio": lambda: audio.measure(settings, sounds),
+        "words": lambda: words.measure(settings, clothing, sounds),
+    }
+    slow = {
+        "molecules": lambda: molecules.measure(data / "data" / "molecules"),
+        "text": lambda: text_search.measure(data / "data" / "text" / "cisi"),
+    }
     real = clothing.is_dir() and sounds.is_dir()
     for part in parts:
         print(f"measuring {part} …", flush=True)
@@ -43,8 +51,8 @@ def main() -> None:
             results[part] = [memory.measure("classic")]
         elif part == "vectors":
             results[part] = [vectors.measure(rows) for rows in vectors.SIZES]
-        elif part == "molecules":
-            results[part] = molecules.measure(data / "data" / "molecules")
+        elif part in slow:
+            results[part] = slow[part]()
         elif part in {"http", "http-million"}:
             sizes = over_http.SIZES if part == "http" else (1_000_000,)
             measured = [over_http.measure(items) for items in sizes]
@@ -59,10 +67,12 @@ def main() -> None:
             results[part] = [ingest.measure(settings, name, clothing) for name in ("mobilenet-v2", "classic")]
         elif part == "batching":
             results[part] = [batching.measure(settings, name, clothing) for name in batching.ENCODERS]
-        elif part == "audio":
-            results[part] = audio.measure(settings, sounds)
+        elif part in heard:
+            results[part] = heard[part]()
         else:
-            known = "startup, quality, ingest, memory, batching, audio, http, http-million, vectors, molecules"
+            known = (
+                "startup, quality, ingest, memory, batching, audio, http, http-million, vectors, molecules, text, words"
+            )
             sys.exit(f"there is no part {part!r}: {known}")
         print(json.dumps(results.get(part), indent=2), flush=True)
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks import audio, milvus, molecules, vectors
+from benchmarks import audio, milvus, molecules, text_search, vectors, words
 
 
 def written(results: dict[str, Any]) -> str:
@@ -32,10 +32,12 @@ def written(results: dict[str, Any]) -> str:
         "http": _http,
         "batching": _batching,
         "audio": audio.section,
+        "words": words.section,
         "startup": _startup,
         "vectors": vectors.section,
         "molecules": molecules.section,
         "milvus": milvus.section,
+        "text": text_search.section,
     }
     for part, section in sections.items():
         if part in results:
