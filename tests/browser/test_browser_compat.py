@@ -23,7 +23,7 @@ from morelike.testing.sounds import as_wav, synthetic_sound
 
 HERE = Path(__file__).parent
 VERSIONS = ("0.21.4", "1.21.1")
-NAMES = ("audio", "image", "image-objects", "molecule", "video", "video-objects", "image-engine")
+NAMES = ("audio", "image", "image-objects", "molecule", "qa", "text", "video", "video-objects", "image-engine")
 PICTURES = [f"red & 50% #{number}+.png" for number in range(5)]
 
 
@@ -69,6 +69,8 @@ def site(media: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     for number in range(3):
         shutil.copy(media / "pictures" / PICTURES[number], folder / f"upload-{number}.png")
     (folder / "query.webm").write_bytes(film(1, scenes=(2.0,), fps=25, codec="libvpx", container="webm"))
+    (folder / "titles.csv").write_text("title,text\nA red dress,Of silk\nThe blue coat,Of wool\nA bird sings,\n")
+    (folder / "questions.csv").write_text("question,answer\nWhat is red?,A dress & a shoe\nWho sings here?,A bird\n")
     (folder / "broken.jpg").write_bytes((media / "pictures" / "broken.jpg").read_bytes())
     for version in VERSIONS:
         shutil.copy(HERE / "vendor" / "axios" / version / "axios.min.js", folder / f"axios-{version}.js")
@@ -159,6 +161,27 @@ def test_the_molecule_client(client: Page, servers: CompatServers, media: Path) 
     assert seen["distances"] == sorted(seen["distances"])
     assert seen["widths"] == [500] * 3
     assert (seen["cleared"], seen["after"]) == ("ok", None)
+
+
+def test_the_text_client(client: Page, servers: CompatServers) -> None:
+    """It drops, loads, and asks with words that nobody encoded: the title that is like them first, with its text."""
+    seen = _played(client, "text", servers["text"], "titles.csv", "a blue & green coat, 100 % wool + more")
+
+    assert seen["dropped"] in ("collection is not exist", "ok")  # the second axios finds what the first one left
+    assert seen["loaded"] == "Successfully loaded data!"
+    assert seen["rows"][0] == ["The blue coat", "Of wool"]
+    assert len(seen["rows"]) == 3
+
+
+def test_the_qa_client(client: Page, servers: CompatServers) -> None:
+    """It loads, counts, finds questions, asks for the answer to the first one, and clears without an error."""
+    seen = _played(client, "qa", servers["qa"], "questions.csv", "what could be red here?")
+
+    assert seen["loaded"] == {"status": True, "msg": "Successfully loaded data: 2"}
+    assert seen["counted"] == 2
+    assert seen["found"] == {"status": True, "msg": ["What is red?", "Who sings here?"]}
+    assert seen["answered"] == {"status": True, "msg": "A dress & a shoe"}
+    assert (seen["cleared"], seen["said"]) == (True, "ok")
 
 
 def test_the_video_client(client: Page, servers: CompatServers, media: Path) -> None:

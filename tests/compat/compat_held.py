@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,9 +17,11 @@ DEADLINE = 60.0
 
 
 class Held:
-    """As the card of that name, but what is ``mark`` waits for ``go`` once ``reached`` is set."""
+    """As the card of that name, but what is ``mark``, or what that says yes to, waits for ``go`` once ``reached`` is
+    set.
+    """
 
-    def __init__(self, card: str, mark: str, settings: Settings) -> None:
+    def __init__(self, card: str, mark: str | Callable[[Any], bool], settings: Settings) -> None:
         found = cards.find(card, settings)
         self._inner = ENCODERS.load(found.family)(found, {}, settings)
         self._mark = mark
@@ -28,7 +30,7 @@ class Held:
         self.go = threading.Event()
 
     def prepare(self, kind: str, payload: Any) -> Any:
-        if payload == self._mark:
+        if self._mark(payload) if callable(self._mark) else payload == self._mark:
             self.reached.set()
             assert self.go.wait(DEADLINE), "nobody let it go"
         return self._inner.prepare(kind, payload)

@@ -24,6 +24,9 @@ REAL: Mapping[str, int] = {
     "image-engine": 6200,
     "image-objects": 5000,
     "molecule": 5000,
+    "objects3d": 5000,
+    "qa": 8000,
+    "text": 5000,
     "video": 5000,
     "video-objects": 5000,
 }

@@ -30,6 +30,16 @@ ROUTES = {
     "molecule": """
         GET /data, GET /progress, POST /data/load, POST /data/search, POST /data/count, POST /data/drop
     """,
+    "objects3d": """
+        GET /progress, POST /img/load, POST /img/search, POST /img/count, POST /img/drop
+    """,
+    "qa": """
+        POST /qa/load_data, GET /qa/search, GET /qa/answer, POST /qa/count, POST /qa/drop
+    """,
+    "text": """
+        POST /load, GET /search, POST /count, POST /drop, POST /text/load, GET /text/search, POST /text/count,
+        POST /text/drop
+    """,
     "video": """
         GET /data, GET /progress, POST /video/load, POST /video/search, POST /video/count, POST /video/drop
     """,

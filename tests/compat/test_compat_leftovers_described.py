@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from compat_http import Answer, Client
+from compat_models import write_box
 from compat_servers import CompatServers, compat_server
 from PIL import Image
 
@@ -28,6 +29,9 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CompatServers]
     write_images(root / "pictures", 3, size=48)
     write_sounds(root / "sounds", 2)
     (root / "a.smi").write_text("CCO ethanol\nCCN\n")
+    (root / "models").mkdir()
+    for number in range(2):
+        write_box(root / "models" / f"{number}.off", number)
     with compat_server(folder / "library", *NAMES, allow_roots=(root,)) as running:
         yield running
 
@@ -205,6 +209,43 @@ def _dna(client: Client, root: str) -> Iterator[tuple[str, str, Answer]]:  # it 
         yield "post", "/text/drop", client.post("/text/drop")
 
 
+def _texts(client: Client, root: str) -> Iterator[tuple[str, str, Answer]]:  # it reads no folder
+    for prefix in ("", "/text"):
+        yield "post", f"{prefix}/count", client.post(f"{prefix}/count")
+        yield "post", f"{prefix}/load", client.post(f"{prefix}/load")
+        rows = {"file": ("a.csv", "title,text\nA red dress,Of silk\nA blue coat,\n")}
+        yield "post", f"{prefix}/load", client.post(f"{prefix}/load", files=rows)
+        for query in ({"query_sentence": "a dress"}, {}):
+            yield "get", f"{prefix}/search", client.get(f"{prefix}/search", params=query)
+        yield "post", f"{prefix}/count", client.post(f"{prefix}/count")
+        for _ in range(2):
+            yield "post", f"{prefix}/drop", client.post(f"{prefix}/drop")
+
+
+def _questions(client: Client, root: str) -> Iterator[tuple[str, str, Answer]]:  # likewise
+    yield "post", "/qa/count", client.post("/qa/count")
+    yield "post", "/qa/load_data", client.post("/qa/load_data")
+    rows = {"file": ("a.csv", "question,answer\nWhat is red?,A dress\nWhat is blue?,A coat\n")}
+    yield "post", "/qa/load_data", client.post("/qa/load_data", files=rows)
+    for query in ({"question": "What is red?"}, {"question": "What is green?"}, {}):
+        yield "get", "/qa/search", client.get("/qa/search", params=query)
+        yield "get", "/qa/answer", client.get("/qa/answer", params=query)
+    yield "post", "/qa/count", client.post("/qa/count")
+    for _ in range(2):
+        yield "post", "/qa/drop", client.post("/qa/drop")
+
+
+def _models(client: Client, root: str) -> Iterator[tuple[str, str, Answer]]:
+    yield "get", "/progress", client.get("/progress")
+    yield "post", "/img/count", client.post("/img/count")
+    yield "post", "/img/drop", client.post("/img/drop")
+    yield "post", "/img/load", client.post("/img/load", json={"File": f"{root}/models"})
+    yield "post", "/img/count", client.post("/img/count")
+    for query in ({"model_path": f"{root}/models/0.off"}, {"model_path": "/etc/passwd"}, {}):
+        yield "post", "/img/search", client.post("/img/search", params=query)
+    yield "post", "/img/drop", client.post("/img/drop")
+
+
 @pytest.mark.parametrize(
     ("name", "asked"),
     [
@@ -216,6 +257,9 @@ def _dna(client: Client, root: str) -> Iterator[tuple[str, str, Answer]]:  # it 
         ("image-engine", _engine),
         ("molecule", _molecules),
         ("dna", _dna),
+        ("text", _texts),
+        ("qa", _questions),
+        ("objects3d", _models),
     ],
 )
 def test_answers_are_as_described(servers: CompatServers, name: str, asked: Any) -> None:

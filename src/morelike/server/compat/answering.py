@@ -10,11 +10,14 @@ from fastapi import Request, Response
 from pydantic import BaseModel, BeforeValidator, Field
 from starlette.datastructures import UploadFile
 
-from morelike.server.adding import upload_blobs
+from morelike.examples import as_blob
+from morelike.server.adding import check_sources, upload_blobs
 from morelike.server.bodies import blob_of
 from morelike.server.compat.served import Served
 from morelike.server.errors import Refused
 from morelike.server.ranges import serve
+from morelike.sources.s3 import is_address
+from morelike.sources.urls import is_url
 from morelike.types import Blob, segment_id
 from morelike.types import Item as Indexed
 
@@ -24,6 +27,7 @@ __all__ = [
     "blank",
     "example_of",
     "file_at",
+    "file_here",
     "number_of",
     "part_of",
     "progress_of",
@@ -78,6 +82,24 @@ def file_at(request: Request, served: Served, path: str | None) -> Response:
     answer = part_of(request, blob, media_type=item.media_type, etag=etag, size=item.digest.size)
     answer.headers["Cache-Control"] = "private, no-cache"  # another file may have that path tomorrow
     return answer
+
+
+def file_here(served: Served, path: str | None, *, of: str, parameter: str, instead: str) -> Blob:
+    """A file of this machine as an example: of a table, or below a folder that may be read.
+
+    ``of``, ``parameter``, ``instead``: what it is called in a sentence, how it is asked for, and what to do otherwise.
+    Raises Refused (400, 403, 422), SourceError.
+    """
+    if not path:
+        raise Refused(400, f"the request names no {of}", hint=f"{parameter}=/a/file/of/this/machine")
+    if is_url(path) or is_address(path):
+        raise Refused(400, f"{path[:200]!r} is no file of this machine", hint=instead)
+    try:
+        return _stored(served, path)[0]
+    except Refused:  # of no table
+        settings = served.library.settings
+        check_sources([path], (), settings)
+        return as_blob(path, settings)
 
 
 def part_of(request: Request, blob: Blob, *, media_type: str, etag: str, size: int) -> Response:

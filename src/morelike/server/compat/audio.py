@@ -15,19 +15,24 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Body, File, Query, Request, Response, UploadFile
 
-from morelike.examples import as_blob
-from morelike.server.adding import check_sources
 from morelike.server.answers import Json
-from morelike.server.compat.answering import Item, base_of, example_of, file_at, progress_of, quoted, uploaded
+from morelike.server.compat.answering import (
+    Item,
+    base_of,
+    example_of,
+    file_at,
+    file_here,
+    progress_of,
+    quoted,
+    uploaded,
+)
 from morelike.server.compat.describing import answers, bytes_of
 from morelike.server.compat.served import Row, Served
 from morelike.server.errors import Refused
 from morelike.sources.archives import ArchiveWalk
 from morelike.sources.containers import Box, container
 from morelike.sources.globs import Globs
-from morelike.sources.s3 import is_address
-from morelike.sources.urls import is_url
-from morelike.types import Blob, Preview
+from morelike.types import Preview
 
 __all__ = ["routes"]
 
@@ -119,7 +124,9 @@ def _add_searches(router: APIRouter, served: Served) -> None:
 
     async def _searched_at(request: Request, path: str | None, table: str | None) -> Response:
         def search() -> list[Row]:
-            return served.search(_local(served, path), table)
+            instead = "upload the sound to /audio/search"
+            example = file_here(served, path, of="sound", parameter="query_audio_path", instead=instead)
+            return served.search(example, table)
 
         return _shapes(request, await parts.searches.run(search))
 
@@ -152,23 +159,6 @@ def _shapes(request: Request, rows: list[Row]) -> Response:
     base = base_of(request)
     shapes: list[Any] = [[f"{base}/data?audio_path={quoted(row.path)}", [row.name, row.distance]] for row in rows]
     return Json(shapes)
-
-
-def _local(served: Served, path: str | None) -> Blob:
-    """A file of this machine as an example: of a table, or below a folder that may be read.
-
-    Raises Refused (400, 403, 422), SourceError.
-    """
-    if not path:
-        raise Refused(400, "the request names no sound", hint="query_audio_path=/a/file/of/this/machine.wav")
-    if is_url(path) or is_address(path):
-        raise Refused(400, f"{path[:200]!r} is no file of this machine", hint="upload the sound to /audio/search")
-    try:
-        return served.original(path)[0]
-    except Refused:  # of no table
-        settings = served.library.settings
-        check_sources([path], (), settings)
-        return as_blob(path, settings)
 
 
 def _insert(served: Served, file: UploadFile, table: str | None) -> None:

@@ -21,12 +21,16 @@ MOLECULES: Final = tuple(
     for ending in (".smi", ".smiles", ".ism", ".can", ".inchi", ".sdf", ".sd", ".mol", ".csv", ".tsv", ".tab", ".txt")
     for packed in ("", ".gz")
 )
+MODELS: Final = ("*.off", "*.stl", "*.obj", "*.ply", "*.glb", "*.gltf", "*.3mf")
+TABLES: Final = ("*.csv", "*.tsv", "*.jsonl", "*.ndjson", "*.json")
 FILMS: Final = ("*.gif", "*.mp4", "*.avi", "*.mov", "*.mkv", "*.webm", "*.flv", "*.wmv", "*.mpg", "*.mpeg")
 
 
 @dataclass(frozen=True, slots=True)
 class Older:
-    """One older server. ``encoders``: its own, the first that is here is taken; none: as ``--encoder auto`` chooses."""
+    """One older server. ``encoders``: its own, the first that is here is taken; where none is, or no card is its own,
+    as ``--encoder auto`` chooses.
+    """
 
     name: str
     title: str
@@ -129,6 +133,46 @@ _ROWS: Final = (
         {"fragment": "all", "neutralise": False},  # fingerprints of what was written, salts and all
         metric="JACCARD",
         things="molecule",
+    ),
+    Older(
+        "objects3d",
+        "3D model search",
+        "morelike.server.compat.objects3d",
+        5000,
+        "mesh",
+        (),
+        "milvus_model_search",
+        10,
+        MODELS,
+        things="model",
+    ),
+    Older(
+        "qa",
+        "Questions and answers",
+        "morelike.server.compat.qa",
+        8000,
+        "text",
+        (),
+        "qa_search",
+        10,
+        TABLES,
+        {"column": "question"},
+        metric="IP",
+        things="question",
+    ),
+    Older(
+        "text",
+        "Text search",
+        "morelike.server.compat.text",
+        5000,
+        "text",
+        (),
+        "test_table",
+        9,
+        TABLES,
+        {"column": "title"},
+        metric="IP",
+        things="text",
     ),
     Older(
         "video",

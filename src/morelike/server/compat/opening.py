@@ -35,7 +35,8 @@ def check_compat(options: ServerOptions) -> None:
             name = asked.older.name
             raise UsageError(
                 f"--port and --compat {name} would both have the port {options.port}",
-                hint=f"give one of them another port: --compat {name}:{options.port % 65535 + 1}",
+                hint=f"give one of them another: --port {options.port % 65535 + 1}, "
+                f"or --compat {name}:{options.port % 65535 + 1}",
             )
     if options.older.table and len(options.compat) > 1:
         raise UsageError(

@@ -135,9 +135,14 @@ class Served:
         choice = choose.auto(kinds, settings.model_copy(update={"offline": True}))
         self.encoder = choice.card.name
         wanted = " or ".join(self.older.encoders)
+        why = (
+            f"the older server's encoder {wanted} is not here (`morelike models list` says how to get it)"
+            if wanted
+            else "there is no card of the older server's encoder"
+        )
         return (
-            f"{self.older.name}: the older server's encoder {wanted} is not here (`morelike models list` says how to "
-            f"get it), so new tables are made with {choice.card.name}; distances are of the same kind, not the same"
+            f"{self.older.name}: {why}, so new tables are made with {choice.card.name}; "
+            "distances are of the same kind, not the same"
         )
 
     # -- tables
