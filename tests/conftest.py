@@ -10,6 +10,7 @@ import hypothesis
 import pytest
 from databases import mysql_server, postgresql_server  # noqa: F401  fixtures: one server a run, whoever needs it
 from milvus_process import milvus_server  # noqa: F401  likewise
+from minilm import minilm_models  # noqa: F401  likewise
 from radosgw_process import gateway  # noqa: F401  likewise
 
 from morelike import guess

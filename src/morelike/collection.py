@@ -31,6 +31,7 @@ from morelike.search.filter import parse_filter
 from morelike.search.pieces import MOST_FRAMES, Piece, pieces
 from morelike.search.search import Search
 from morelike.storage import note_now
+from morelike.tagging import Tagging
 from morelike.types import (
     Blob,
     Collection,
@@ -48,7 +49,7 @@ __all__ = ["OpenCollection"]
 T = TypeVar("T")
 
 
-class OpenCollection(Duplicates, Listed):
+class OpenCollection(Duplicates, Listed, Tagging):
     """One collection of an open library."""
 
     def __init__(self, stores: Stores, lanes: Lanes, record: Collection) -> None:

@@ -1,4 +1,4 @@
-"""Hits as pictures: a grid for notebooks, a contact sheet for terminals."""
+"""Hits as pictures or words: a grid for notebooks, a contact sheet for terminals."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from html import escape
 from typing import TYPE_CHECKING, Literal
 
 from morelike.errors import MorelikeError
-from morelike.types import Hit, Preview, Span
+from morelike.types import Hit, Preview, Quote, Span
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -111,13 +111,17 @@ def _half_blocks(png: bytes, columns: int) -> Iterator[str]:
 
 
 def grid_html(hits: Sequence[Hit], preview: Callable[[str, int, Span], Preview]) -> str:
-    """A notebook's view of hits: pictures inline, score and source below. Everything foreign is escaped.
+    """A notebook's view of hits: words with what answers marked, else pictures inline; score and source below.
+    Everything foreign is escaped.
 
     ``preview`` is called with (item id, side in pixels, span).
     """
     if not hits:
         return "<p>no hits</p>"
-    cells = "".join(_cell(place, hit, _preview(hit, preview)) for place, hit in enumerate(hits, start=1))
+    cells = "".join(
+        _words(place, hit, hit.quote) if hit.quote is not None else _cell(place, hit, _preview(hit, preview))
+        for place, hit in enumerate(hits, start=1)
+    )
     return f'<div style="display:flex;flex-wrap:wrap;gap:12px">{cells}</div>'
 
 
@@ -128,8 +132,22 @@ def _preview(hit: Hit, preview: Callable[[str, int, Span], Preview]) -> Preview 
         return None
 
 
+def _words(place: int, hit: Hit, quote: Quote) -> str:
+    said, at = [], 0
+    for start, end in quote.marks:
+        said += [escape(quote.text[at:start]), f"<mark>{escape(quote.text[start:end])}</mark>"]
+        at = end
+    said.append(escape(quote.text[at:]))
+    reply = f'<div style="white-space:pre-wrap">→ {escape(quote.reply)}</div>' if quote.reply else ""
+    return (
+        '<figure style="margin:0;width:100%;font:13px sans-serif">'
+        f'<div style="white-space:pre-wrap;max-height:160px;overflow:auto">{"".join(said)}</div>{reply}'
+        f"{_caption(place, hit)}</figure>"
+    )
+
+
 def _cell(place: int, hit: Hit, preview: Preview | None) -> str:
-    name = hit.source.rstrip("/").rpartition("/")[2] or hit.source
+    name = _name(hit)
     if preview is not None and preview.media_type in SHOWN_IN_NOTEBOOKS:
         data = base64.b64encode(preview.data).decode()
         picture = (
@@ -138,8 +156,15 @@ def _cell(place: int, hit: Hit, preview: Preview | None) -> str:
         )
     else:
         picture = '<div style="width:160px;height:120px;background:#ddd"></div>'
+    return f'<figure style="margin:0;width:160px;font:12px sans-serif">{picture}{_caption(place, hit)}</figure>'
+
+
+def _caption(place: int, hit: Hit) -> str:
     return (
-        '<figure style="margin:0;width:160px;font:12px sans-serif">'
-        f"{picture}<figcaption>{place}. {hit.score:.3f}<br>"
-        f'<span title="{escape(hit.source)}" style="overflow-wrap:anywhere">{escape(name)}</span></figcaption></figure>'
+        f"<figcaption>{place}. {hit.score:.3f}<br>"
+        f'<span title="{escape(hit.source)}" style="overflow-wrap:anywhere">{escape(_name(hit))}</span></figcaption>'
     )
+
+
+def _name(hit: Hit) -> str:
+    return hit.source.rstrip("/").rpartition("/")[2] or hit.source

@@ -43,7 +43,11 @@ class Evaluation:
 
 
 def labeller(labels: str) -> Callable[[Item], set[str]]:
-    """``parent-folder``, ``tag``, ``meta:KEY`` or ``info:KEY``: what gives an item its labels. Raises QueryError."""
+    """``parent-folder``, ``tag``, ``meta:KEY``, ``info:KEY`` or ``name:REGEX``: what gives an item its labels.
+
+    The expression is searched in the files' names: its first group is the label, the whole match where it has none.
+    Raises QueryError.
+    """
     kind, _, key = labels.partition(":")
     if labels == "parent-folder":
         return lambda item: {PurePath(source.uri.replace("!/", "/")).parent.name for source in item.sources} - {""}
@@ -53,8 +57,12 @@ def labeller(labels: str) -> Callable[[Item], set[str]]:
         return lambda item: {str(source.metadata[key]) for source in item.sources if key in source.metadata}
     if kind == "info" and key:
         return lambda item: {str(item.info[key])} if key in item.info else set()
+    if kind == "name" and key:
+        found = _in_names(key, "name:REGEX, as 'name:^[a-z]+' for the name's first word")
+        return lambda item: found(item) - {""}
     raise QueryError(
-        f"there are no labels {labels!r}", hint=f"parent-folder, tag, meta:KEY or info:KEY; perhaps meta:{labels}"
+        f"there are no labels {labels!r}",
+        hint=f"parent-folder, tag, meta:KEY, info:KEY or name:REGEX; perhaps meta:{labels}",
     )
 
 
@@ -66,10 +74,15 @@ def folder(folds: str) -> Callable[[Item], set[str]]:
     kind, _, key = folds.partition(":")
     if kind == "meta" and key:
         return labeller(folds)
+    return _in_names(folds, _FOLDS)
+
+
+def _in_names(expression: str, hint: str) -> Callable[[Item], set[str]]:
+    """What the expression finds in the names of an item's files. Raises QueryError."""
     try:
-        pattern = re.compile(folds)
+        pattern = re.compile(expression)
     except re.error as error:
-        raise QueryError(f"{folds!r} is no regular expression: {error}", hint=_FOLDS) from error
+        raise QueryError(f"{expression!r} is no regular expression: {error}", hint=hint) from error
     group = 1 if pattern.groups else 0
 
     def of(item: Item) -> set[str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from morelike.times import clock
 from morelike.types import Hit
 
-__all__ = ["alignment_lines", "alignment_of", "shared_line", "units_of"]
+__all__ = ["alignment_lines", "alignment_of", "shared_line", "units_of", "where_of"]
 
 THIN_SPACE = "\u2009"
 
@@ -21,6 +22,20 @@ def units_of(hit: Hit) -> list[str]:
         ani = [f"ANI {100 * unit['ani']:.1f} %"] if unit.get("ani") else []
         return [f"{100 * unit['containment']:.1f} % contained", *ani]
     return [f"{name.capitalize()} {unit[name]:.3f}" for name in ("tversky", "tanimoto") if name in unit]
+
+
+def where_of(hit: Hit) -> str:
+    """Where in its item a hit lies: ``0:12.0–0:14.5``, ``(0, 0)–(320, 240)``; empty for a whole."""
+    span = hit.span
+    if span.box is not None:
+        return "({}, {})–({}, {})".format(*span.box)
+    if span.unit == "whole":
+        return ""
+    if span.unit == "seconds":
+        return f"{clock(span.start)}–{clock(span.end)}"
+    if span.unit in {"bases", "characters"}:
+        return f"{span.unit} {span.start:,.0f}–{span.end:,.0f}"
+    return f"{span.unit} {span.start:g}" + (f"-{span.end:g}" if span.end > span.start else "")
 
 
 def alignment_of(hit: Hit) -> Mapping[str, Any]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
 from typing import Protocol
 
+from morelike.errors import MorelikeError
+from morelike.search.several import Placed, fused
 from morelike.types import Answer, Hit, Preview, Span
 
-__all__ = ["Hits"]
+__all__ = ["GroupedHits", "HitGroup", "Hits", "Reply"]
 
 
 class Previews(Protocol):
@@ -38,6 +42,11 @@ class Hits:
     def __getitem__(self, index: int) -> Hit:
         return self.hits[index]
 
+    def page(self, part: slice) -> Hits:
+        """Some of these hits, as a page of its own."""
+        answer = Answer(self.hits[part], self.more or len(self.hits) > part.stop, self.timings, self.nothing_similar)
+        return Hits(answer, self._previews)
+
     def __repr__(self) -> str:
         lines = [f"{hit.score:.3f}  {_printable(hit.source)}{_where(hit.span)}" for hit in self.hits]
         return "\n".join([*lines, "…" if self.more else ""]).rstrip() or "no hits"
@@ -48,10 +57,85 @@ class Hits:
         return grid_html(self.hits, self._previews.preview)
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What one of several collections answered: its hits from the first one on, or why there are none."""
+
+    collection: str
+    modality: str
+    answer: Hits | MorelikeError
+
+
+@dataclass(frozen=True, slots=True)
+class HitGroup:
+    """The hits of one modality, best first, and the collections that gave them."""
+
+    modality: str
+    collections: tuple[str, ...]
+    hits: tuple[Placed, ...]
+    more: bool
+
+
+class GroupedHits:
+    """One page of the hits of several collections: ``fused`` as one list, ``groups`` of it by modality, the group with
+    the best hit first; ``answers``: each collection's own page; ``silent``: the collections without one, with the
+    reason. A sequence of the fused hits.
+    """
+
+    def __init__(self, replies: Sequence[Reply], *, k: int, offset: int = 0) -> None:
+        given = {one.collection: one.answer for one in replies if isinstance(one.answer, Hits)}
+        modality_of = {one.collection: one.modality for one in replies}
+        everything = fused({name: (modality_of[name], hits.hits) for name, hits in given.items()})
+        further = {name: hits.more for name, hits in given.items()}
+        page = slice(offset, offset + k)
+        self.fused: tuple[Placed, ...] = tuple(everything[page])
+        self.more: bool = len(everything) > offset + k or any(further.values())
+        self.answers: Mapping[str, Hits] = {name: hits.page(page) for name, hits in given.items()}
+        self.silent: tuple[Reply, ...] = tuple(one for one in replies if isinstance(one.answer, MorelikeError))
+        groups = []
+        for modality in dict.fromkeys([one.modality for one in everything] + [modality_of[name] for name in given]):
+            own = [one for one in everything if one.modality == modality]
+            names = tuple(name for name in given if modality_of[name] == modality)
+            more = len(own) > offset + k or any(further[name] for name in names)
+            groups.append(HitGroup(modality, names, tuple(own[page]), more))
+        self.groups: tuple[HitGroup, ...] = tuple(groups)
+
+    def __len__(self) -> int:
+        return len(self.fused)
+
+    def __iter__(self) -> Iterator[Placed]:
+        return iter(self.fused)
+
+    def __getitem__(self, index: int) -> Placed:
+        return self.fused[index]
+
+    def __repr__(self) -> str:
+        lines = []
+        for group in self.groups:
+            lines.append(f"{group.modality}: {', '.join(group.collections)}")
+            for one in group.hits:
+                where = f"{_printable(one.hit.source)}{_where(one.hit.span)}"
+                lines.append(f"  {one.hit.score:.3f}  {one.collection}  {where}")
+            lines += ["  …"] if group.more else []
+        lines += [f"{reply.collection} is silent: {_printable(str(reply.answer))}" for reply in self.silent]
+        return "\n".join(lines) or "no hits"
+
+    def _repr_html_(self) -> str:
+        shown = "".join(
+            f"<h4>{escape(name)} ({escape(group.modality)})</h4>{self.answers[name]._repr_html_()}"
+            for group in self.groups
+            for name in group.collections
+        )
+        silent = "".join(
+            f"<p>{escape(reply.collection)} is silent: {escape(str(reply.answer))}</p>" for reply in self.silent
+        )
+        return shown + silent or "<p>no hits</p>"
+
+
 def _where(span: Span) -> str:
     if span.box is not None:
         return "  ({}, {})–({}, {})".format(*span.box)
-    if span.unit == "bases":
+    if span.unit in {"bases", "characters"}:
         return f"  {span.start:,.0f}–{span.end:,.0f}"
     return f"  {span.start:.1f}–{span.end:.1f} s" if span.unit == "seconds" else ""
 

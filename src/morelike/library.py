@@ -11,6 +11,7 @@ from typing import Any
 
 from morelike import tasks
 from morelike.access import Keys
+from morelike.across import Across
 from morelike.bundle.moving import Moving
 from morelike.collection import OpenCollection
 from morelike.deletion import delete_collection
@@ -34,6 +35,7 @@ from morelike.types import (
     Metadata,
     Space,
 )
+from morelike.unpacking import configured
 from morelike.wiring import open_stores
 
 __all__ = ["CollectionSummary", "Library", "open"]
@@ -68,7 +70,7 @@ class CollectionSummary:
     options: Metadata
 
 
-class Library(Moving):
+class Library(Moving, Across):
     """One installation's data. A context manager; safe to use from several threads."""
 
     def __init__(self, settings: Settings) -> None:
@@ -159,7 +161,8 @@ class Library(Moving):
         settled = media.settle(options)
         if encoder == "auto" and isinstance(media, NamesEncoder):
             encoder = media.encoder(settled)
-        chosen = self._lanes.choose(media.kinds, encoder, notify)  # before anything is written: it may not be there
+        kinds = configured(modality, self.settings, settled).kinds
+        chosen = self._lanes.choose(kinds, encoder, notify)  # before anything is written: it may not be there
         catalog = self._stores.catalog
         with self._stores.lock.hold(f"make {name}", waiting=notify):
             made = self._found(name) or catalog.create_collection(name, modality, settled)

@@ -13,7 +13,7 @@ import numpy as np
 from morelike.errors import DecodeError, NoSuchItem
 from morelike.originals import stored_blob
 from morelike.prepare import decoding
-from morelike.protocols import Draws, Highlights, Modality, ReadsText
+from morelike.protocols import Draws, GivesModel, Highlights, Modality, ReadsText
 from morelike.records import SourceRow
 from morelike.search.filter import parse_filter
 from morelike.types import WHOLE, Blob, Collection, Item, ItemState, Preview, Rejection, Segment, Span
@@ -127,6 +127,13 @@ class Listed:
         if not isinstance(self._modality, Draws):
             raise NoSuchItem(f"the item {item.id[:40]} has no drawing", hint="it has a preview")
         return self._modality.drawing(item.info, side, parts)
+
+    def model(self, item_id: str) -> Preview:
+        """A GLB of a 3D model, for viewers. Raises NoSuchItem, also of what is none, OriginalGone, DecodeError."""
+        blob = self._blob(item_id)
+        if not isinstance(self._modality, GivesModel):
+            raise NoSuchItem(f"the item {item_id[:40]} is no 3D model", hint="it has a preview")
+        return self._modality.model(blob)
 
     def segments(self, item_id: str) -> list[Segment]:
         """Where the item was cut, in the order of its parts. Raises NoSuchItem."""

@@ -10,6 +10,7 @@ from morelike.types import WHOLE, Blob, Kind, Metadata, Payload, Preview, Quote,
 __all__ = [
     "Configured",
     "Draws",
+    "GivesModel",
     "Highlights",
     "HoldsRecords",
     "LoadsRuns",
@@ -128,3 +129,13 @@ class Draws(Protocol):
 
     def drawing(self, info: Metadata, side: int, parts: Sequence[int]) -> Preview:
         """An inert SVG, sharp at any size, with parts marked as ``highlighted`` does. Raises DecodeError."""
+
+
+@runtime_checkable
+class GivesModel(Protocol):
+    """A modality whose items are shown as 3D models that can be turned."""
+
+    def model(self, blob: Blob) -> Preview:
+        """A GLB, whatever the item's own format is: its surface, y upwards. Raises DecodeError, also where it is too
+        large to be shown.
+        """

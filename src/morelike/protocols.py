@@ -11,6 +11,7 @@ from morelike.catalog_protocols import Catalog, WriteLock
 from morelike.modality_protocols import (
     Configured,
     Draws,
+    GivesModel,
     Highlights,
     HoldsRecords,
     LoadsRuns,
@@ -42,6 +43,7 @@ __all__ = [
     "Configured",
     "Draws",
     "Encoder",
+    "GivesModel",
     "Highlights",
     "HoldsRecords",
     "KeepsFields",

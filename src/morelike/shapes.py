@@ -6,12 +6,14 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from morelike.hits import Hits
+    from morelike.hits import GroupedHits, Hits
     from morelike.library import CollectionSummary
     from morelike.progress import AddReport
     from morelike.records import Job
+    from morelike.search.several import Placed
     from morelike.storage import StorageReport
-    from morelike.types import Card, Hit, Item, Rejection, Source, Span
+    from morelike.tagging import TagReport
+    from morelike.types import Card, Hit, Item, Quote, Rejection, Source, Span
 
 __all__ = [
     "answer_shape",
@@ -20,11 +22,14 @@ __all__ = [
     "hit_shape",
     "item_shape",
     "job_shape",
+    "quote_shape",
     "rejection_shape",
     "report_shape",
+    "several_shape",
     "source_name",
     "span_shape",
     "storage_shape",
+    "tag_shape",
 ]
 
 
@@ -36,6 +41,42 @@ def answer_shape(hits: Hits, *, explain: bool = False) -> dict[str, Any]:
         "nothing_similar": hits.nothing_similar,
     }
     return {**shape, "timings": dict(hits.timings)} if explain else shape
+
+
+def several_shape(found: GroupedHits, *, explain: bool = False) -> dict[str, Any]:
+    """One page of the hits of several collections: as one list, by modality; and those that gave none."""
+    return {
+        "fused": [_placed_shape(one, explain=explain) for one in found.fused],
+        "groups": [
+            {
+                "modality": group.modality,
+                "collections": list(group.collections),
+                "hits": [_placed_shape(one, explain=explain) for one in group.hits],
+                "more": group.more,
+            }
+            for group in found.groups
+        ],
+        "silent": [
+            {
+                "collection": reply.collection,
+                "reason": getattr(reply.answer, "message", ""),
+                "hint": getattr(reply.answer, "hint", ""),
+            }
+            for reply in found.silent
+        ],
+        "more": found.more,
+    }
+
+
+def _placed_shape(one: Placed, *, explain: bool) -> dict[str, Any]:
+    """``rrf`` is what the list is in the order of; ``score`` is that of the hit's own collection."""
+    return {
+        "collection": one.collection,
+        "modality": one.modality,
+        "rrf": one.score,
+        "also": list(one.also),
+        **hit_shape(one.hit, explain=explain),
+    }
 
 
 def hit_shape(hit: Hit, *, explain: bool = False) -> dict[str, Any]:
@@ -52,7 +93,25 @@ def hit_shape(hit: Hit, *, explain: bool = False) -> dict[str, Any]:
         "span": span_shape(hit.span),
         "metadata": dict(hit.metadata),
     }
+    if hit.quote is not None:
+        shape["quote"] = quote_shape(hit.quote)
     return {**shape, "why": dict(hit.why)} if explain else shape
+
+
+def quote_shape(quote: Quote) -> dict[str, Any]:
+    """A hit's words. ``marks`` are (from, to) in the characters of ``text``, ``start`` is in those of the item."""
+    return {
+        "text": quote.text,
+        "start": quote.start,
+        "page": quote.page,
+        "marks": [list(mark) for mark in quote.marks],
+        "reply": quote.reply,
+    }
+
+
+def tag_shape(report: TagReport) -> dict[str, Any]:
+    """What ``tag --auto`` did, or with ``dry_run`` would do; ``shown``: the first hundred of the tags."""
+    return asdict(report)
 
 
 def span_shape(span: Span) -> dict[str, Any]:

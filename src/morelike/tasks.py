@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Event
@@ -11,14 +13,14 @@ from typing import Any, Protocol
 
 from morelike.collection import OpenCollection
 from morelike.dedup import Group
-from morelike.errors import UsageError
+from morelike.errors import NoSuchCollection, UsageError
 from morelike.jobs import JobStopped, Report
 from morelike.progress import AddReport, Progress
 from morelike.records import Job
 from morelike.settings import Settings
 from morelike.sources import open_source
 from morelike.types import Metadata, Rejection
-from morelike.unpacking import holds_of
+from morelike.unpacking import Holds, configured, holds_of
 
 __all__ = ["KINDS", "check", "perform"]
 
@@ -86,14 +88,23 @@ def perform(library: _Library, job: Job, report: Report, stop: Event) -> Metadat
     return KINDS[job.kind].perform(library, job, report, stop)
 
 
+def _holds(library: _Library, job: Job) -> Holds | None:
+    """As the collection that is there, or is to be made, knows files of records. Raises UsageError."""
+    name, options = job.arguments.get("modality"), job.arguments.get("options") or {}
+    with suppress(NoSuchCollection):
+        opened = library.collection(job.collection)
+        name, options = opened.modality, opened.options
+    modality = configured(str(name), library.settings, options) if name else None
+    return holds_of(modality, library.settings)
+
+
 def _add(library: _Library, job: Job, report: Report, stop: Event) -> Metadata:
     given = job.arguments
     sources, exclude = given.get("sources", []), tuple(given.get("exclude", ()))
     for source in sources:
-        holds = holds_of(None, library.settings)
-        open_source(
-            source, library.settings, exclude, holds=holds
-        )  # a slip of the pen must not leave an empty collection
+        open_source(  # a slip of the pen must not leave an empty collection
+            source, library.settings, exclude, holds=_holds(library, job)
+        )
     notes = _Notes(report, "added")
     collection = library.collection(
         job.collection,
@@ -171,6 +182,14 @@ def _reembed(library: _Library, job: Job, report: Report, stop: Event) -> Metada
     return _whole({**values, "rejections": _first(done.rejections)}, interrupted=done.interrupted)
 
 
+def _tag(library: _Library, job: Job, report: Report, stop: Event) -> Metadata:
+    given = dict(job.arguments)
+    tagged = library.collection(job.collection).tag_auto(
+        given.pop("labels"), **given, progress=_Notes(report).progress, stop=stop
+    )
+    return _whole(asdict(tagged), interrupted=tagged.interrupted)
+
+
 def _first(rejections: Sequence[Rejection]) -> list[Metadata]:
     """The ledger has them all."""
     return [
@@ -239,6 +258,10 @@ def _is_share(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
 def _is_flat(value: Any) -> bool:
     return isinstance(value, Mapping) and all(
         isinstance(key, str) and key and (inner is None or isinstance(inner, str | bool | int | float))
@@ -279,6 +302,20 @@ KINDS: Mapping[str, _Kind] = {
     ),
     "reembed": _Kind(
         {"allow_missing": _TRUTH, "encoder": _Argument("a card's name", _is_text), "rollback": _TRUTH}, _reembed
+    ),
+    "tag": _Kind(
+        {
+            "dry_run": _TRUTH,
+            "filter": _TEXT,
+            "labels": _Argument(
+                "a list of texts, one at least", lambda value: _are_texts(value) and bool(value), needed=True
+            ),
+            "prefix": _TEXT,
+            "threshold": _Argument("a finite number", _is_number),
+            "top": _Argument("a whole number from 1", lambda value: type(value) is int and value >= 1),
+            "wording": _TEXT,
+        },
+        _tag,
     ),
 }
 """Kind to what it takes and does."""

@@ -147,13 +147,14 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class WeightsFile:
-    """One file that a card needs. ``sha256`` is empty until the first pull recorded it."""
+    """A file that a card needs. ``sha256``: empty until a first pull; ``of``: another card, in whose folder it lies."""
 
     name: str
     url: str = ""
     """``hub:owner/repository@revision/path`` or ``https://…``; empty: it can only be imported or found in a folder."""
     sha256: str = ""
     size: int = 0
+    of: str = ""
 
 
 @dataclass(frozen=True, slots=True)

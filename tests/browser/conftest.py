@@ -37,6 +37,7 @@ FLAGS = (
     "--disable-sync",
     "--disable-dev-shm-usage",
     "--use-fake-device-for-media-stream",  # a microphone that beeps
+    "--enable-unsafe-swiftshader",  # WebGL without a graphics card, for viewers of 3D models
 )
 
 

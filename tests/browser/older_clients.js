@@ -92,6 +92,26 @@ window.olderClients = {
     };
   },
 
+  async text(api, table, words) {
+    const http = axios.create({ baseURL: api });
+    const dropped = (await http.post("/drop?table_name=test_table")).data;
+    const { [table]: file } = await files([table]);
+    const loaded = (await http.post("/load", form({ file, table_name: "test_table" }))).data;
+    const { data } = await http.get(`/search?table_name=test_table&query_sentence=${words}`);
+    return { dropped, loaded, rows: data.map(({ title, content }) => [title, content]) };
+  },
+
+  async qa(api, table, question) {
+    const http = axios.create({ baseURL: api });
+    const { [table]: file } = await files([table]);
+    const loaded = (await http.post("/qa/load_data", form({ file }))).data[0];
+    const counted = (await http.post("/qa/count")).data;
+    const found = (await http.get("/qa/search", { params: { question } })).data[0];
+    const answered = (await http.get("/qa/answer", { params: { question: found.msg[0] } })).data;
+    const dropped = (await http.post("/qa/drop")).data;
+    return { loaded, counted, found, answered, cleared: dropped[0].status, said: dropped.msg };
+  },
+
   async video(api, folder, example) {
     const http = axios.create({ baseURL: api });
     const opened = (await http.post("/video/count")).data;

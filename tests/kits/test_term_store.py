@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from databases import KINDS, emptied
 
 from morelike.protocols import TermStore
 from morelike.registry import TERM_STORES
@@ -14,8 +15,17 @@ from morelike.testing.kits.term_store import TermStoreKit
 
 
 class TestTermStores(TermStoreKit):
-    @pytest.fixture(params=list(TERM_STORES))
+    @pytest.fixture(
+        params=[
+            pytest.param(kind, marks=pytest.mark.xdist_group("databases")) if kind in KINDS else kind
+            for kind in TERM_STORES
+        ]
+    )
     def store(self, request: pytest.FixtureRequest, tmp_path: Path, settings: Settings) -> Iterator[TermStore]:
-        store = TERM_STORES.load(request.param)(tmp_path / "terms", settings)
+        kind = request.param
+        if kind in KINDS:
+            address = emptied(request.getfixturevalue(f"{kind}_server"), 0)
+            settings = settings.model_copy(update={"catalog": address})
+        store = TERM_STORES.load(kind)(tmp_path / "terms", settings)
         yield store
         store.close()

@@ -51,10 +51,17 @@ def test_intervals_hold_the_mean() -> None:
 
 @pytest.mark.parametrize(
     ("labels", "expected"),
-    [("parent-folder", {"cats", "pets"}), ("tag", {"t"}), ("meta:kind", {"7"}), ("info:width", {"3"})],
+    [
+        ("parent-folder", {"cats", "pets"}),
+        ("tag", {"t"}),
+        ("meta:kind", {"7"}),
+        ("info:width", {"3"}),
+        (r"name:^\d", {"1", "2"}),
+        (r"name:^1(\.jpg)|x", {".jpg"}),
+    ],
 )
 def test_labels(labels: str, expected: set[str]) -> None:
-    """Folders of every source (inside archives too), tags, the user's metadata, the content's own."""
+    """Folders of every source (inside archives too), tags, the user's metadata, the content's own, parts of names."""
     item = _item("/a/cats/1.jpg", "/b.zip!/pets/2.jpg", tags=("t",), kind=7)
 
     assert labeller(labels)(item) == expected
@@ -64,6 +71,8 @@ def test_unknown_labels_are_refused() -> None:
     """A misspelt kind of label says what there is."""
     with pytest.raises(QueryError, match="parent-folder"):
         labeller("folder")
+    with pytest.raises(QueryError, match="no regular expression"):
+        labeller("name:(")
 
 
 def test_the_best_pair_of_segments_counts() -> None:

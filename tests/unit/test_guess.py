@@ -126,3 +126,83 @@ def test_what_cannot_be_read_does_not_decide(folder: Path, settings: Settings) -
     blobs = [Blob("x", "x", broken), Blob.from_path(folder / "0.film")]
 
     assert (guess_of(blobs, settings).modality, guess_of(blobs, settings).looked_at) == ("film", 2)
+
+
+@pytest.fixture
+def documents_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The modalities that may take a document for their own, or what is theirs for one."""
+    names = ("document", "image", "text")
+    rows = {name: Row(f"morelike.modalities.{name}:{name.title()}Modality") for name in names}
+    monkeypatch.setattr(MODALITIES, "_all", rows, raising=False)
+
+
+@pytest.mark.usefixtures("documents_too")
+@pytest.mark.parametrize(
+    ("names", "modality"),
+    [
+        (["a.pdf", "b.PDF", "notes.md"], "document"),
+        (["a.docx", "b.pptx", "c.epub"], "document"),
+        (["no suffix"], "document"),
+        (["a.html", "b.htm"], "text"),
+        (["a.pdf", "b.html", "c.html", "d.html"], "text"),
+        (["a.pdf", "b.png", "c.png"], "image"),
+    ],
+)
+def test_documents_are_known(tmp_path: Path, settings: Settings, names: list[str], modality: str) -> None:
+    """By their bytes; pages of the web are texts, and pictures beside a document remain the most."""
+    from morelike.testing import documents as made
+
+    content = {
+        ".pdf": made.pdf("words"),
+        ".docx": made.docx("words"),
+        ".pptx": made.pptx(("words", "")),
+        ".epub": made.epub("<p>words</p>"),
+        ".html": b"<!doctype html><title>words</title><p>words",
+        ".htm": b"<html><body>words",
+        ".md": b"# words",
+        ".png": b"\x89PNG\r\n\x1a\n",
+        "": made.pdf("words"),
+    }
+    for name in names:
+        (tmp_path / name).write_bytes(content[Path(name).suffix.lower()])
+
+    assert guess_modality([tmp_path], settings).modality == modality
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "modality"),
+    [
+        ("notes.md", "# Heading\n\nWords.", "text"),
+        ("notes.txt", "Words of a note, one after the other.", "text"),
+        ("README", "Words of a note, one after the other.", "text"),
+        ("page.html", "<!doctype html><p>Words.", "text"),
+        ("faq.csv", "question,answer\nWhy?,So.\n", "text"),
+        ("news.jsonl", '{"title": "A", "content": "B"}\n', "text"),
+        ("news.json", '[{"title": "A", "url": "x", "content": "B"}]', "text"),
+        ("list.txt", "CCO ethanol\nc1ccccc1 benzene\n", "molecule"),
+        ("screen.csv", "smiles,title,text\nCCO,ethanol,a word\n", "molecule"),
+        ("genes.txt", ">one\nACGTACGTACGTACGTACGT\n", "sequence"),
+        ("genes.tsv", "sequence\tclass\nACGTACGTACGTACGTACGT\t1\n", "sequence"),
+    ],
+)
+def test_words_are_what_nobody_knows_better(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, name: str, data: str, modality: str
+) -> None:
+    """Texts and tables of texts are texts; lists of molecules and files of sequences stay what they are."""
+    pytest.importorskip("rdkit", reason="molecules need the extra `molecules`")
+    pytest.importorskip("Bio", reason="sequences need the extra `sequences`")
+    monkeypatch.setattr(MODALITIES, "_all", dict(MODALITIES._rows), raising=False)
+
+    assert guess_of([Blob.from_bytes(data.encode(), name)], settings).modality == modality
+
+
+def test_a_table_that_names_files_is_none_of_texts(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though it has titles too: what it names decides."""
+    monkeypatch.setattr(MODALITIES, "_all", dict(MODALITIES._rows), raising=False)
+    write_images(tmp_path / "pictures", 2, seed=1)
+    rows = "".join(f"{path},a title,words\n" for path in sorted((tmp_path / "pictures").iterdir()))
+    (tmp_path / "table.csv").write_text("path,title,content\n" + rows)
+
+    assert guess_modality([tmp_path / "table.csv"], settings).modality == "image"

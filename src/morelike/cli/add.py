@@ -59,15 +59,15 @@ def add(
         typer.Argument(
             metavar="SOURCE",
             help="Files, folders, globs, zip and tar archives, CSV, JSONL or Parquet tables, URLs, lists of URLs, "
-            "s3://BUCKET/PREFIX; lists and tables of molecules, files of sequences.",
+            "s3://BUCKET/PREFIX; tables of texts, lists and tables of molecules, files of sequences.",
         ),
     ] = None,
     modality: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
-            help="What it holds: image, audio, video, molecule, sequence; guessed from its first files where not "
-            "given.",
+            help="What it holds: image, audio, video, text, document, molecule, sequence, mesh; guessed from its first "
+            "files where not given.",
             rich_help_panel=NEW,
         ),
     ] = None,
@@ -220,14 +220,13 @@ def _nothing() -> AddReport:
 def _check(sources: list[str], settings: Settings, exclude: list[str], *, retry: bool) -> None:
     """Refuse what cannot be found before a collection is made or anything is added. Raises SourceError, UsageError."""
     from morelike.sources.find import open_source
-    from morelike.unpacking import holds_of
 
     if not (sources or retry):
         raise UsageError(
             "there is nothing to add", hint="name a file, a folder, an archive, a table, a URL or s3://BUCKET/PREFIX"
         )
     for source in sources:
-        open_source(source, settings, exclude, holds=holds_of(None, settings))
+        open_source(source, settings, exclude, holds=lambda *_: True)  # whether a table is one, the collection knows
 
 
 class _Wanted(NamedTuple):

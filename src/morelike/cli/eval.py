@@ -15,6 +15,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 EXAMPLES = """\
 morelike eval photos
 morelike eval photos --labels meta:kind --queries 500
+morelike eval models --labels 'name:^[a-z]+'
 morelike eval sounds --folds '^(\\d)'
 """
 
@@ -26,7 +27,11 @@ def evaluate(
     collection: Annotated[str, typer.Argument(metavar="COLLECTION", help="The collection's name.")],
     labels: Annotated[
         str,
-        typer.Option(metavar="WHERE", help="Where an item's label is: parent-folder, tag, meta:KEY or info:KEY."),
+        typer.Option(
+            metavar="WHERE",
+            help="Where an item's label is: parent-folder, tag, meta:KEY, info:KEY, or name:REGEX, a regular "
+            "expression searched in the file's name, whose first group is the label.",
+        ),
     ] = "parent-folder",
     folds: Annotated[
         str | None,

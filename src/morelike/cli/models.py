@@ -113,9 +113,18 @@ def import_model(
 @app.command(cls=Command, epilog="morelike models convert resnet50 checkpoint.pth")
 def convert(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The network: panns, resnet50 or resnet50-gem-512.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="The network: panns, resnet50 or resnet50-gem-512; or a sentence encoder's card."
+        ),
+    ],
     checkpoint: Annotated[
-        Path, typer.Argument(metavar="CHECKPOINT", help="A torch state dict (.pth) or a .safetensors file.")
+        Path,
+        typer.Argument(
+            metavar="CHECKPOINT",
+            help="A torch state dict (.pth) or a .safetensors file; of a sentence encoder also its folder or wheel.",
+        ),
     ],
     output: Annotated[
         Path | None,
@@ -125,12 +134,15 @@ def convert(
 ) -> None:
     """Make an ONNX file and its card from a checkpoint.
 
-    For the networks that morelike defines. Needs the extra `train`.
+    For the networks that morelike defines (with the extra `train`), and for sentence encoders of the BERT family
+    (with the extra `convert`, without torch): tokenizer.json and config.json are expected beside the weights.
     """
+    from morelike.models.convert import convert as convert_sentences
     from morelike.training.convert import convert as convert_checkpoint
+    from morelike.training.networks import is_network
 
     settings = session_of(context).settings()
-    card = convert_checkpoint(name, checkpoint, output, settings)
+    card = (convert_checkpoint if is_network(name) else convert_sentences)(name, checkpoint, output, settings)
     folder = output or settings.models_cache / card.name
     _answer(card, settings, f"wrote {folder / 'model.onnx'} and its card", as_json=as_json)
 

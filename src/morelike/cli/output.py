@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,6 +20,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text
 """The option that every command has."""
 
 MIN_LONG_COLUMN = 16
+Line = Sequence[tuple[str, bool]]
+"""Pieces of text, each with whether it stands out."""
 
 
 def print_json(value: Any) -> None:
@@ -47,18 +49,25 @@ def console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, markup=False, emoji=False, highlight=False)
 
 
-def table(rows: Sequence[Sequence[object]], heads: Sequence[str], *, right: Sequence[str] = (), long: str = "") -> None:
+def table(
+    rows: Sequence[Sequence[object]],
+    heads: Sequence[str],
+    *,
+    right: Sequence[str] = (),
+    long: str = "",
+    under: Sequence[Sequence[Line]] = (),
+) -> None:
     """A table no wider than the terminal; whole where something else reads it.
 
     ``right`` names the columns of numbers; ``long`` the one that gives way: paths, which are shortened in the middle.
-    Without it the last column gives way at its end.
+    Without it the last column gives way at its end. ``under``: for each row the lines below it, clean already.
     """
     from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
 
     if not sys.stdout.isatty():
-        _whole(rows, heads, right)
+        _whole(rows, heads, right, under)
         return
     terminal = console()
     cells = [[clean(cell) for cell in row] for row in rows]
@@ -68,6 +77,12 @@ def table(rows: Sequence[Sequence[object]], heads: Sequence[str], *, right: Sequ
         room = terminal.width - sum(widths) + widths[at] - 2 * (len(heads) - 1)
         for row in cells:
             row[at] = shorten_middle(row[at], max(room, MIN_LONG_COLUMN))
+    if any(under):
+        for number, padded in enumerate(_padded([list(heads), *cells], heads, right)):
+            terminal.print(Text(padded, style="bold" if number == 0 else ""), no_wrap=True, overflow="ellipsis")
+            for pieces in under[number - 1] if number else ():
+                terminal.print(Text.assemble(*((piece, "bold" if marked else "") for piece, marked in pieces)))
+        return
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for head, width in zip(heads, widths, strict=True):
         gives_way = head == (long or heads[-1])
@@ -83,18 +98,27 @@ def table(rows: Sequence[Sequence[object]], heads: Sequence[str], *, right: Sequ
     terminal.print(grid)
 
 
-def _whole(rows: Sequence[Sequence[object]], heads: Sequence[str], right: Sequence[str]) -> None:
+def _whole(
+    rows: Sequence[Sequence[object]], heads: Sequence[str], right: Sequence[str], under: Sequence[Sequence[Line]]
+) -> None:
     """Columns as wide as they have to be: a pipe or a file gets every path as it is."""
+    cells = [list(heads), *([clean(cell) for cell in row] for row in rows)]
+    for number, padded in enumerate(_padded(cells, heads, right)):
+        line(padded)
+        for pieces in under[number - 1] if number and under else ():
+            line("".join(piece for piece, _ in pieces).rstrip())
+
+
+def _padded(cells: Sequence[Sequence[str]], heads: Sequence[str], right: Sequence[str]) -> Iterator[str]:
     from rich.cells import cell_len
 
-    cells = [list(heads), *([clean(cell) for cell in row] for row in rows)]
     widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
     for row in cells:
         padded = []
         for cell, head, width in zip(row, heads, widths, strict=True):
             blank = " " * (width - cell_len(cell))
             padded.append(blank + cell if head in right else cell + blank)
-        line("  ".join(padded).rstrip())
+        yield "  ".join(padded).rstrip()
 
 
 def fields(values: Mapping[str, object]) -> None:

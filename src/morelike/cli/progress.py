@@ -62,6 +62,10 @@ class Reporter:
         """What ``OpenCollection.reembed`` calls."""
         self._run(progress, "encoded")
 
+    def tag(self, progress: Progress) -> None:
+        """What ``OpenCollection.tag_auto`` calls."""
+        self._run(progress, "looked at")
+
     def _run(self, progress: Progress, verb: str) -> None:
         through = progress.done + progress.same + progress.rejected
         current = shorten_middle(clean(progress.current), CURRENT_WIDTH)

@@ -12,12 +12,14 @@ import typer
 
 from morelike.cli.help import Command
 from morelike.cli.output import AsJson, line, print_json, table
+from morelike.cli.quotes import quote_lines
 from morelike.cli.session import session_of
+from morelike.cli.several import are_several, named, print_several
 from morelike.cli.text import near, parse_metadata
 from morelike.errors import UsageError
-from morelike.explained import alignment_lines, shared_line, units_of
+from morelike.explained import alignment_lines, shared_line, units_of, where_of
 from morelike.shapes import answer_shape
-from morelike.times import clock, stretch
+from morelike.times import stretch
 
 if TYPE_CHECKING:
     from morelike.collection import OpenCollection
@@ -31,6 +33,8 @@ morelike search photos cat.jpg --crop 0,0,0.5,1 -k 20
 morelike search photos cat.jpg --plus sofa.jpg --minus garden.jpg
 morelike search photos cat.jpg --filter "width >= 1000 and tag = 'holiday'"
 morelike search films clip.mp4 --at 1:02-1:10
+morelike search notes "how high the river rose" --mode hybrid
+morelike search 'photos,film*,sounds' --text "a barking dog"
 morelike search molecules "CC(=O)Oc1ccccc1C(=O)O" --filter "rings = 1"
 morelike search molecules --text "c1ccccc1[OH]" --mode substructure --explain
 """
@@ -48,13 +52,18 @@ Parts = list[str] | None
 def search(
     context: typer.Context,
     *,
-    collection: Annotated[str, typer.Argument(metavar="COLLECTION", help="The collection's name.")],
+    collection: Annotated[
+        str,
+        typer.Argument(
+            metavar="COLLECTION", help="The collection's name; several with commas, or globs: 'photos,film*', '*'."
+        ),
+    ],
     example: Annotated[
         str | None,
         typer.Argument(
             metavar="EXAMPLE",
             help="A path, a URL, the id of an item (or its beginning), or - for standard input; a molecule as SMILES, "
-            "a sequence as its letters.",
+            "a sequence as its letters, the words that texts are to be about.",
         ),
     ] = None,
     text: Annotated[
@@ -110,14 +119,14 @@ def search(
         int, typer.Option(metavar="N", min=0, help="Leave out the first hits: the next page.", rich_help_panel=ANSWER)
     ] = 0,
     mode: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="NAME",
-            help="How to search: similar, keyword, hybrid, recording, containment, substructure, superstructure, "
-            "tversky.",
+            help="How to search: similar (the default), keyword, hybrid, recording, containment, substructure, "
+            "superstructure, tversky; of several collections auto: words by meaning and as they stand.",
             rich_help_panel=QUERY,
         ),
-    ] = "similar",
+    ] = None,
     option: Annotated[
         list[str] | None,
         typer.Option(
@@ -138,15 +147,20 @@ def search(
 
     Scores are higher for closer. The percentile (%), where it is known, is the share of random pairs of items that are
     less alike. The example is read exactly as `add` reads files. In films and recordings a hit says where in it: what
-    is like a clip is the stretch in which its frames follow one another.
+    is like a clip is the stretch in which its frames follow one another. The hits of several collections stand by their
+    kind; # is the place among all of them, by their places in their own collections.
     """
     session = session_of(context)
+    several = are_several(collection)
+    if several and picture:
+        raise UsageError("pictures are shown of one collection", hint="leave --picture out, or name one")
     with session.open() as library:
-        opened = library.collection(collection)
+        searched: Any = library if several else library.collection(collection)
         parts = _weighted(
             _content(example, library.settings.max_file_size), text, plus or [], minus or [], weight or []
         )
-        hits = opened.search(
+        asked: dict[str, Any] = {"collections": named(collection)} if several else {}
+        found = searched.search(
             parts.example,
             plus=parts.plus,
             minus=parts.minus,
@@ -156,22 +170,26 @@ def search(
             threshold=threshold,
             k=k,
             offset=offset,
-            mode=mode,
+            mode=mode or ("auto" if several else "similar"),
             options=parse_metadata(option or [], "--option alpha=0.9"),
             explain=explain,
+            **asked,
         )
-        if as_json:
-            print_json(answer_shape(hits, explain=explain))
+        if several:
+            print_several(session, found, as_json=as_json, explain=explain, following=offset + k)
             return
-        print_hits(hits.hits, offset=offset)
-        if not hits.hits:
-            session.note(_why_nothing(opened, where, offset, threshold))
-        if hits.nothing_similar:
-            session.note(f"nothing similar here: {NOTHING_SIMILAR.format(opened.name)}")
+        if as_json:
+            print_json(answer_shape(found, explain=explain))
+            return
+        print_hits(found.hits, offset=offset)
+        if not found.hits:
+            session.note(_why_nothing(searched, where, offset, threshold))
+        if found.nothing_similar:
+            session.note(f"nothing similar here: {NOTHING_SIMILAR.format(collection)}")
         if explain:
-            _print_timings(hits.hits, hits.timings)
-        show_pictures(opened, hits.hits, picture)
-    if hits.more:
+            _print_timings(found.hits, found.timings)
+        show_pictures(searched, found.hits, picture)
+    if found.more:
         session.note(f"there are more: --offset {offset + k}")
 
 
@@ -219,7 +237,7 @@ def print_hits(hits: Sequence[Hit], *, offset: int = 0) -> None:
     if not hits:
         line("nothing found")
         return
-    spans = any(_where(hit) for hit in hits)
+    spans = any(where_of(hit) for hit in hits)
     unit = next(iter(hits[0].unit), "")
     same = all(unit not in hit.unit or _is_score(hit.unit[unit], hit) for hit in hits)
     other_unit = "" if same else unit
@@ -235,28 +253,15 @@ def print_hits(hits: Sequence[Hit], *, offset: int = 0) -> None:
         row += [f"{hit.unit.get(other_unit, float('nan')):.3f}"] if other_unit else []
         row.append(hit.item[:ID_LENGTH])
         row += [", ".join(units_of(hit)) if "identity" in hit.unit else ""] if aligned else []
-        row += [_where(hit)] if spans else []
+        row += [where_of(hit)] if spans else []
         rows.append([*row, near(hit.source)])
-    table(rows, heads, right=("#", score, "%", other_unit), long="source")
+    under = [quote_lines(hit) for hit in hits]
+    table(rows, heads, right=("#", score, "%", other_unit), long="source", under=under)
 
 
 def _is_score(value: float | None, hit: Hit) -> bool:
     """Whether a unit says what the score says, which went through 32 bits."""
     return value is not None and math.isclose(value, hit.score, rel_tol=1e-5, abs_tol=1e-6)
-
-
-def _where(hit: Hit) -> str:
-    """Where in its item a hit lies: ``0:12.0–0:14.5``, ``(0, 0)–(320, 240)``; empty for a whole."""
-    span = hit.span
-    if span.box is not None:
-        return "({}, {})–({}, {})".format(*span.box)
-    if span.unit == "whole":
-        return ""
-    if span.unit == "seconds":
-        return f"{clock(span.start)}–{clock(span.end)}"
-    if span.unit == "bases":
-        return f"bases {span.start:,.0f}–{span.end:,.0f}"
-    return f"{span.unit} {span.start:g}" + (f"-{span.end:g}" if span.end > span.start else "")
 
 
 def _print_timings(hits: Sequence[Hit], timings: Any) -> None:

@@ -55,8 +55,8 @@ def serve(
         typer.Option(
             metavar="NAME[:PORT]",
             help="Answer an older server's clients too, on its port: audio, dna, image, image-engine, "
-            "image-objects, molecule, video, video-objects; repeatable. Its variables (MILVUS_HOST, MYSQL_HOST, "
-            "TOP_K …) are read then.",
+            "image-objects, molecule, objects3d, qa, text, video, video-objects; repeatable. Its variables "
+            "(MILVUS_HOST, MYSQL_HOST, TOP_K …) are read then.",
         ),
     ] = None,
     compat_open: Annotated[

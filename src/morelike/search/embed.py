@@ -285,6 +285,8 @@ def _as_it_is(space: Space, vector: Vectors, part: _Part) -> None:
 def _overlap(span: Span, at: Span) -> bool:
     if at.unit == "pixels":
         return span in {at, WHOLE}  # regions reach into one another everywhere
+    if at.unit == "page":  # pages are counted: the last is among them
+        return span == WHOLE or (span.unit == at.unit and span.start <= at.end and span.end >= at.start)
     return span == WHOLE or (span.unit == at.unit and span.start < at.end and span.end > at.start)
 
 

@@ -32,6 +32,8 @@ OPTIONS: Mapping[str, Mapping[str, bool | float | str]] = {
     "tversky": {"alpha": 0.9, "beta": 0.1},
 }
 """What each mode can be told, with what holds where it is not. Modes that are not named here check for themselves."""
+WORDS: Mapping[str, str] = {"image": "conse-mobilenet-v2", "audio": "conse-yamnet"}
+"""A card of each kind that takes words besides and is small, for those who would search with words and cannot."""
 _YES_AND_NO = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 
@@ -245,6 +247,10 @@ def _why_nothing(asked: Asked) -> str:
 
 def _what_instead(asked: Asked) -> str:
     if any(example.form == "text" for example in asked.query.examples):
-        return "make the collection with a card that takes image and text; `morelike encoders` lists them"
+        name = asked.embedder.collection.name
+        words = next((WORDS[space.kind] for space in asked.spaces if space.kind in WORDS), "NAME")
+        return (
+            f"`morelike reembed {name} --encoder {words}` gives it one that takes words; `morelike encoders` has more"
+        )
     kinds = ", ".join(space.kind for space in asked.spaces)
     return f"it indexes: {kinds or 'nothing yet'}"

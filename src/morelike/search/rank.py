@@ -12,7 +12,7 @@ import numpy as np
 from morelike.protocols import Catalog
 from morelike.search.embed import units
 from morelike.search.modes import Detail, Ranked
-from morelike.types import Collection, Metadata, Segment, Span
+from morelike.types import Collection, Metadata, Quote, Segment, Span
 
 __all__ = ["Candidate", "candidates"]
 
@@ -31,6 +31,7 @@ class Candidate:
     why: Metadata = field(default_factory=dict)
     matched: Span | None = None
     """The part that matches, where it is not the segment's own span."""
+    quote: Quote | None = None
 
     @property
     def span(self) -> Span:

@@ -6,16 +6,13 @@ are exact already, and the rescorer only says why. Payloads are loaded as ``add`
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
-from time import monotonic
 from typing import TypeVar
 
 import numpy as np
 
-from morelike.errors import ItemError, OriginalGone, QueryError
+from morelike.errors import OriginalGone, QueryError
 from morelike.originals import original, stored_blob
 from morelike.prepare import decoding
 from morelike.protocols import ReadsText, Rescorer
@@ -23,6 +20,7 @@ from morelike.records import Rescored
 from morelike.registry import RESCORERS
 from morelike.search.modes import Asked
 from morelike.search.rank import Candidate
+from morelike.search.together import in_time
 from morelike.types import WHOLE, Blob, Example, Item, Kind, Payload, SegmentSpec, Span
 
 __all__ = ["Rescoring", "example_blob", "example_payload", "named_rescorer", "rescoring_of"]
@@ -33,7 +31,6 @@ SECONDS = 20.0
 """What is not scored by then stays where it was, behind what is."""
 EXPLAINED = 100
 """So many hits of a page are explained, at most."""
-MOST_THREADS = 8
 
 
 def named_rescorer(name: str) -> Rescorer:
@@ -179,26 +176,8 @@ class Rescoring:
 
     def _together(self, work: Callable[[Candidate], T], candidates: Sequence[Candidate]) -> list[tuple[Candidate, T]]:
         """Those of which it could be done in time, in their order."""
-        if not candidates:
-            return []
         settings = self.asked.embedder.stores.settings
-        threads = min(MOST_THREADS, settings.workers or os.cpu_count() or 1, len(candidates))
-        pool = ThreadPoolExecutor(threads, thread_name_prefix="rescore")
-        until = monotonic() + SECONDS
-        try:
-            futures: list[Future[T]] = [pool.submit(work, candidate) for candidate in candidates]
-            wait(futures, timeout=max(until - monotonic(), 0.0))
-            done = []
-            for candidate, future in zip(candidates, futures, strict=True):
-                if not future.done():
-                    continue
-                try:
-                    done.append((candidate, future.result()))
-                except (ItemError, OriginalGone):  # it stays where it was
-                    continue
-            return done
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        return in_time(work, candidates, settings, seconds=SECONDS, name="rescore")
 
 
 def _wider(span: Span, around: float, info: Mapping[str, object]) -> Span:

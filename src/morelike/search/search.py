@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from math import ceil
 from time import perf_counter
 from typing import Any
 
@@ -20,13 +21,14 @@ from morelike.registry import MODES
 from morelike.search.clock import Clock
 from morelike.search.embed import Embedder, units
 from morelike.search.modes import Asked, settled
+from morelike.search.quoting import quoted
 from morelike.search.rank import Candidate, candidates
 from morelike.search.rescoring import Rescoring, rescoring_of
 from morelike.types import Answer, Collection, Example, Hit, Ids, ItemState, Query, Space, Within
 from morelike.vecmath import similarity
 from morelike.wiring import Stores
 
-__all__ = ["Search"]
+__all__ = ["LARGEST_PAGE", "Search", "check_query"]
 
 LARGEST_PAGE = 10_000
 DEEPEST_PAGE = 1_000_000
@@ -35,6 +37,8 @@ TOGETHER = 16
 """How many queries of a list are worked on at a time."""
 FUSED = 1000
 """How many segments a space gives at least where several answer; pages up to there join."""
+FASTEST = 8
+"""Times as many segments as before, where the items of those are far too few: a genome has ten thousands."""
 
 
 class Search:
@@ -87,7 +91,7 @@ class Search:
         raise QueryError("no encoder of this collection takes both examples", hint="give two of the same kind")
 
     def _asked(self, query: Query, clock: Clock) -> Asked:
-        _check(query)
+        check_query(query)
         with clock.stage("catalog"):
             query, states = self._whole_ids(query)
         options = settled(query.mode, query.options)
@@ -112,7 +116,7 @@ class Search:
             nothing_similar = scale.nothing_similar(found[0].segment.kind, found[0].unit, found[0].score)
         if query.threshold is not None:
             found = [candidate for candidate in found if candidate.score >= query.threshold]
-        page = self._explained(found[query.offset : query.offset + query.k], asked, rescoring)
+        page = quoted(self._explained(found[query.offset : query.offset + query.k], asked, rescoring), asked)
         with clock.stage("catalog"):
             hits = self._hits(page, scale)
         more = len(found) > query.offset + query.k
@@ -195,7 +199,7 @@ class Search:
                 found = candidates(self._stores.catalog, self._collection, answers, without)
             if len(found) >= needed or all(answer.all for answer in answers):
                 return found
-            n *= 2
+            n *= min(max(2, ceil(needed / max(len(found), 1))), FASTEST)
 
     def _first_n(self, asked: Asked, needed: int = 0) -> int:
         """How many segments to ask a space for at first; ``needed`` items, or those of the page and one more."""
@@ -231,6 +235,7 @@ class Search:
                 segment=candidate.segment.id,
                 why=candidate.why,
                 percentile=scale.percentile(candidate.segment.kind, candidate.unit, candidate.score),
+                quote=candidate.quote,
             )
             for candidate in page
             if (item := shown.get(candidate.segment.item_id)) is not None
@@ -247,7 +252,8 @@ def metadata_of(item: Shown) -> dict[str, Any]:
     return metadata
 
 
-def _check(query: Query) -> None:
+def check_query(query: Query) -> None:
+    """Raises QueryError on numbers that no search takes."""
     if not query.examples:
         raise QueryError("a query needs an example", hint="a file, an item id, or --text")
     if not 1 <= query.k <= LARGEST_PAGE:

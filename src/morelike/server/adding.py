@@ -21,7 +21,6 @@ from morelike.sources.opening import check_allowed, local_path
 from morelike.sources.s3 import check_object_allowed, is_address
 from morelike.sources.urls import UrlBlobs, is_url
 from morelike.types import Blob, Rejection
-from morelike.unpacking import holds_of
 
 __all__ = ["add_uploads", "check_sources", "upload_blobs"]
 
@@ -115,7 +114,7 @@ def check_sources(sources: Sequence[str], exclude: Sequence[str], settings: Sett
             _check_object(source, settings.s3_roots)
         else:
             _check_place(source, roots)
-        open_source(source, confined, exclude, holds=holds_of(None, confined))
+        open_source(source, confined, exclude, holds=lambda *_: True)  # the job says whether a table can be used
 
 
 def _check_object(source: str, roots: Sequence[str]) -> None:

@@ -18,10 +18,13 @@ from pydantic import (
 from pydantic import Tag as PartTag
 
 from morelike.registry import MODES
+from morelike.search.several import AUTO
+from morelike.tagging import MOST_LABELS, THRESHOLD
 
 __all__ = [
     "MOST_PARTS",
     "AddRequest",
+    "AutoTagRequest",
     "BatchQuery",
     "CalibrateRequest",
     "DedupRequest",
@@ -68,6 +71,11 @@ def _mode(name: str) -> str:
 
 
 Mode = Annotated[str, AfterValidator(_mode), Field(json_schema_extra=lambda schema: schema.update(enum=list(MODES)))]
+ModeOrAuto = Annotated[
+    str,
+    AfterValidator(lambda name: name if name == AUTO else _mode(name)),
+    Field(json_schema_extra=lambda schema: schema.update(enum=[AUTO, *MODES])),
+]
 Metadata = dict[Annotated[str, StringConstraints(min_length=1, max_length=128)], JsonValue]
 
 
@@ -226,8 +234,12 @@ class SearchForm(RootModel[Any]):
 class SeveralForm(QueryIn):
     """One query to several collections, with files beside it."""
 
+    mode: ModeOrAuto = Field(
+        AUTO, description="How to search; `auto`: for words by meaning and as they stand, whichever a collection has."
+    )
     collections: Annotated[list[Name], Field(min_length=1, max_length=MOST_QUERIES)] | None = Field(
-        None, description="Their names; every collection of the library where this is left out."
+        None,
+        description="Their names, or globs (`photo*`); every collection of the library where this is left out.",
     )
 
 
@@ -341,6 +353,26 @@ class DistinctRequest(Asked):
     items: Annotated[list[Text], Field(min_length=2, max_length=100)] = Field(
         description="Their ids; it is remembered of each two of them."
     )
+
+
+class AutoTagRequest(Asked):
+    """Labels to tag items with. With `dry_run` nothing is changed: the job's result says what would be."""
+
+    labels: Annotated[list[Tag], Field(min_length=1, max_length=MOST_LABELS)] = Field(
+        description="Words; an item gets those that it stands nearest to, or none.", examples=[["cat", "dog"]]
+    )
+    wording: Annotated[str, StringConstraints(max_length=200, pattern=r"^[^{}]*\{\}[^{}]*$")] = Field(
+        "{}", description="How a label is put to the encoder.", examples=["a photo of a {}"]
+    )
+    prefix: Annotated[str, StringConstraints(max_length=100)] = Field(
+        "", description="Before each tag; with one, tags of these labels that no longer hold are taken off."
+    )
+    threshold: Finite = Field(THRESHOLD, description="Standard deviations above everyday words, at the least.")
+    top: Annotated[int, Field(ge=1, le=MOST_LABELS)] = Field(1, description="How many tags an item gets at the most.")
+    filter: Annotated[str, StringConstraints(max_length=10_000)] | None = Field(
+        None, description="Only items that match."
+    )
+    dry_run: bool = Field(default=False, description="Change nothing.")
 
 
 class CalibrateRequest(Asked):

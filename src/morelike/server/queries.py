@@ -16,7 +16,7 @@ from morelike.shapes import answer_shape
 from morelike.sources.urls import UrlBlobs
 from morelike.types import Blob, Example, Query, Span
 
-__all__ = ["answer", "answer_or_problem", "answers", "query_of"]
+__all__ = ["Observe", "answer", "answers", "query_of"]
 
 Observe = Callable[[Mapping[str, float]], None]
 
@@ -84,7 +84,7 @@ def answer(library: Library, collection: str, query: Query, *, explain: bool, ob
     return answer_shape(hits, explain=explain)
 
 
-def answer_or_problem(
+def _answer_or_problem(
     library: Library, collection: str, query: Query, *, explain: bool, observe: Observe
 ) -> dict[str, Any]:
     """The same as one of several: what goes wrong with it is said in its place."""
@@ -114,7 +114,7 @@ def answers(
         return [
             {"problem": problem_of(query)}
             if isinstance(query, MorelikeError)
-            else answer_or_problem(library, collection, query, explain=wanted, observe=observe)
+            else _answer_or_problem(library, collection, query, explain=wanted, observe=observe)
             for query, wanted in zip(queries, explain, strict=True)
         ]
     shapes = []

@@ -40,7 +40,7 @@ _ITEM: Final = {
     "added_at": "2026-11-21T10:00:03Z",
     "updated_at": "2026-11-21T10:00:04Z",
 }
-_ANSWER: Final = {
+_ANSWER: Final[dict[str, Any]] = {
     "hits": [
         {
             "item": _ID,
@@ -56,6 +56,7 @@ _ANSWER: Final = {
     "more": True,
     "nothing_similar": False,
 }
+_PLACED: Final = {"collection": "photos", "modality": "image", "rrf": 0.0164, "also": [], **_ANSWER["hits"][0]}
 _JOB: Final = {
     "id": "0f8fad5bd9cb469fa16570867728950e",
     "kind": "add",
@@ -99,6 +100,19 @@ SAMPLES: Final[Mapping[str, Any]] = {
             }
         ]
     },
+    "grouped": {
+        "fused": [_PLACED],
+        "groups": [{"modality": "image", "collections": ["photos"], "hits": [_PLACED], "more": True}],
+        "silent": [
+            {
+                "collection": "sounds",
+                "reason": "the collection sounds cannot be searched with words: its encoder (yamnet) has no text tower",
+                "hint": "`morelike reembed sounds --encoder conse-yamnet` gives it one that takes words",
+            }
+        ],
+        "more": True,
+        "answers": [{"collection": "photos", **_ANSWER}],
+    },
     "item": _ITEM,
     "items": {"items": [_ITEM], "more": False},
     "job": _JOB,
@@ -140,7 +154,10 @@ SAMPLES: Final[Mapping[str, Any]] = {
         ],
         "more": True,
     },
-    "several": {"by_item": {"collections": ["photos", "paintings"], "examples": [{"text": "a red car"}]}},
+    "several": {
+        "by_words": {"collections": ["photos", "films", "sounds"], "examples": [{"text": "a barking dog"}]},
+        "by_item": {"collections": ["photos", "film*"], "examples": [{"item": _ID[:12]}]},
+    },
     "storage": {
         "at": "2026-05-04T12:00:00Z",
         "total": 31250432,

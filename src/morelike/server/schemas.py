@@ -8,12 +8,14 @@ from pydantic import BaseModel, Field, JsonValue
 
 __all__ = [
     "Answer",
+    "AnswerOrProblem",
     "Answers",
     "BroughtBack",
     "CollectionList",
     "CollectionOut",
     "Dropped",
     "EncoderList",
+    "HitOut",
     "ItemList",
     "ItemOut",
     "JobList",
@@ -190,6 +192,19 @@ class PeakList(BaseModel):
     end: float | None = Field(description="Where the last one ends; null where the length is not known.")
 
 
+class QuoteOut(BaseModel):
+    """A hit's words."""
+
+    text: str
+    start: int = Field(description="Where they begin, in characters of all the item's words.")
+    page: int | None = Field(description="Counted from 1, where the item has pages.")
+    marks: list[tuple[int, int]] = Field(
+        description="What answers the query, as (from, to) in the characters of `text`: one sentence; in mode "
+        "`keyword` the query's words. None where no word is shared."
+    )
+    reply: str = Field(description="What goes with the words unsearched: the answer to a question.")
+
+
 class HitOut(BaseModel):
     """An item and how close it is."""
 
@@ -204,10 +219,12 @@ class HitOut(BaseModel):
         "`identity`, `aligned` and `length` (letters), `coverage`."
     )
     span: SpanOut = Field(
-        description="Which part of the item it is: seconds of a sound or a film, a region of a picture."
+        description="Which part of the item it is: seconds of a sound or a film, a region of a picture, characters "
+        "of a text."
     )
-    kind: str = Field("", description="What was compared: `image`, `audio` …")
+    kind: str = Field("", description="What was compared: `image`, `audio`, `text` …")
     metadata: dict[str, Any]
+    quote: QuoteOut | None = Field(None, description="Of a hit that has words these; otherwise absent.")
     why: dict[str, Any] = Field(
         default_factory=dict,
         description="With `explain`: of molecules `shared` (`atoms` and `bonds`, numbered from 0 as in the SMILES; the "

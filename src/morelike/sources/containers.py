@@ -42,7 +42,11 @@ _SUFFIXES: Final = (
 )
 _XZ_MEMORY: Final = 256 * 1024**2
 
-_DOCUMENTS: Final = (b"mimetype", b"[Content_Types].xml", b"META-INF/", b"_rels/.rels")
+_DOCUMENTS: Final = (
+    *(b"mimetype", b"[Content_Types].xml", b"META-INF/", b"_rels/.rels", b"docProps/"),
+    *(b"word/document.xml", b"word/fontTable.xml", b"word/numbering.xml", b"word/settings.xml", b"word/styles.xml"),
+    *(b"word/theme/", b"word/_rels/", b"ppt/presentation.xml", b"ppt/slide", b"ppt/theme/", b"ppt/_rels/"),
+)
 """The first member of what is one document in a zip (EPUB, OpenDocument, Office, Java): no archive to its reader."""
 
 

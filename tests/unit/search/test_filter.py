@@ -85,8 +85,8 @@ def test_what_is_written_is_read(expression: Expression) -> None:
     ],
 )
 def test_precedence_and_spellings(text: str, tree: Expression) -> None:
-    """``and`` binds closer than ``or``, ``not`` closest; words of any case; ``==`` and ``<>`` are understood; a field of
-    any letters stands in backticks.
+    """``and`` binds closer than ``or``, ``not`` closest; words of any case; ``==`` and ``<>`` are understood; a field
+    of any letters stands in backticks.
     """
     assert parse_filter(text) == tree
 

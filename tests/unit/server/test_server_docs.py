@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from serving_library import Served
 
-from morelike.server import asked, schemas
+from morelike.server import asked, schemas, several
 from morelike.server.samples import SAMPLES
 
 STATIC = Path(schemas.__file__).parent / "static"
@@ -32,6 +32,7 @@ DESIGN = {
     ("POST", "/api/v1/collections/{collection}/dedup"),
     ("POST", "/api/v1/collections/{collection}/dedup/undo"),
     ("POST", "/api/v1/collections/{collection}/distinct"),
+    ("POST", "/api/v1/collections/{collection}/tags/auto"),
     ("POST", "/api/v1/collections/{collection}/calibrate"),
     ("POST", "/api/v1/search"),
     ("GET", "/api/v1/jobs"),
@@ -132,6 +133,7 @@ def test_references_lead_somewhere(document: dict[str, Any]) -> None:
         (schemas.CollectionList, "collections"),
         (schemas.Dropped, "dropped"),
         (schemas.EncoderList, "encoders"),
+        (several.Grouped, "grouped"),
         (schemas.ItemOut, "item"),
         (schemas.ItemList, "items"),
         (schemas.JobOut, "job"),

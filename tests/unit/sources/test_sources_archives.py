@@ -374,13 +374,14 @@ def test_sparse_members_are_refused(tmp_path: Path, settings: Settings) -> None:
 
 
 def test_documents_that_are_zips_inside(tmp_path: Path, settings: Settings) -> None:
-    """An e-book or an office file is one document, not an archive of its parts."""
-    path = tmp_path / "book.epub"
-    path.write_bytes(zip_bytes({"mimetype": b"application/epub+zip", "cover.jpg": b"x"}))
+    """An e-book or an office file is one document, not an archive of its parts, whichever of these comes first."""
+    for first in ("mimetype", "[Content_Types].xml", "word/numbering.xml", "ppt/theme/theme1.xml", "docProps/app.xml"):
+        path = tmp_path / "document"
+        path.write_bytes(zip_bytes({first: b"application/epub+zip", "cover.jpg": b"x"}))
 
-    assert ArchiveSource(settings).accepts(str(path)) == 0
-    with pytest.raises(SourceError, match="no zip or tar"):
-        ArchiveSource(settings).blobs(str(path))
+        assert ArchiveSource(settings).accepts(str(path)) == 0, first
+        with pytest.raises(SourceError, match="no zip or tar"):
+            ArchiveSource(settings).blobs(str(path))
 
 
 def test_packed_files_that_are_no_archives(tmp_path: Path, settings: Settings) -> None:

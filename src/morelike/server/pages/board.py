@@ -12,11 +12,13 @@ from morelike.errors import QueryError
 from morelike.server.pages.times import range_of, range_value, span_words
 from morelike.types import Span
 
-__all__ = ["MOST_PARTS", "Board", "Crop", "Form", "Part"]
+__all__ = ["MOST_PARTS", "SIMILAR", "Board", "Crop", "Form", "Part"]
 
 MOST_PARTS = 16
 HEAVIEST = 10.0
-SIMILAR = "similar"
+SIMILAR, KEYWORD, HYBRID = "similar", "keyword", "hybrid"
+WORDED = (KEYWORD, HYBRID)
+"""Modes that need words."""
 LONGEST = 2000
 """Letters that words or a filter may have."""
 
@@ -134,11 +136,17 @@ class Board:
     def plus(self, part: Part) -> Board:
         """With a further example; one that is there already gets the new weight."""
         others = tuple(one for one in self.parts if one.value != part.value)
-        return replace(self, parts=(*others, part), threshold=None, offset=0)
+        return replace(self, parts=(*others, part), threshold=None, offset=0, mode=self._mode_of_examples())
 
     def without(self, place: int) -> Board:
         """Without the example at a place."""
         return replace(self, parts=self.parts[:place] + self.parts[place + 1 :], threshold=None, offset=0)
+
+    def _mode_of_examples(self) -> str:
+        """Of keywords an example has none: with it, a search by words is one by both, or by likeness alone."""
+        if self.mode not in WORDED:
+            return self.mode
+        return HYBRID if self.text else SIMILAR
 
     def free(self) -> Board:
         """Without filter and threshold."""

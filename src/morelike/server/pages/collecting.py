@@ -28,6 +28,7 @@ router = page_router()
 SHOWN = 5
 """Pictures that stand for a collection."""
 LEGENDS: Mapping[Kind, str] = {
+    "text": "Encoder: what makes two texts alike",
     "image": "Encoder: what makes two pictures alike",
     "audio": "Encoder: what makes two sounds alike",
     "molecule": "Encoder: what makes two molecules alike",
@@ -37,8 +38,13 @@ CUTS = {
     "window": ("Cut sound into pieces of", "10 s", "audio video"),
     "hop": ("A piece begins every", "5 s", "audio video"),
     "every": ("A picture of a film every", "its shots", "video"),
+    "column": ("Columns of a table that are searched", "auto: title+content", "text"),
 }
 """Option to (what it is called, what it is unasked, the modalities that have it)."""
+
+
+NAMES = ("column",)
+"""Those of them that are no duration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +116,10 @@ def _encoder(library: Library, modality: str, form: FormData) -> str:
     return ",".join(dict.fromkeys(named[kind] for kind in chosen if kind in named))
 
 
-def _options(form: FormData) -> dict[str, float]:
-    """Seconds. Raises UsageError."""
+def _options(form: FormData) -> dict[str, float | str]:
+    """Seconds; a column by its name. Raises UsageError."""
     given = {name: _field(form, name) for name in CUTS}
-    return {name: duration_of(text, name) for name, text in given.items() if text}
+    return {name: text if name in NAMES else duration_of(text, name) for name, text in given.items() if text}
 
 
 @router.post("/c/{name}/drop")
@@ -167,7 +173,7 @@ def _choices(library: Library, modalities: Mapping[str, tuple[Kind, ...]]) -> li
             kind,
             legend,
             " ".join(name for name, kinds in modalities.items() if kind in kinds),
-            [choice for choice in encoders if kind in choice.kinds],
+            [choice for choice in encoders if kind in choice.kinds and (kind != "text" or len(choice.kinds) == 1)],
         )
         for kind, legend in LEGENDS.items()
         if any(kind in kinds for kinds in modalities.values())

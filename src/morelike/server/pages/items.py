@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from fastapi import Request, Response
 from starlette.datastructures import FormData
 
+from morelike.collection import OpenCollection
 from morelike.errors import MorelikeError, QueryError
 from morelike.server.deps import parts_of
 from morelike.server.errors import status_of
 from morelike.server.pages.board import Board
+from morelike.server.pages.reading import Leaves, Reading, asked_for, leaves_of, openings, reading_of
 from morelike.server.pages.routing import SentForm, page_router
 from morelike.server.pages.times import range_of
-from morelike.server.pages.view import collection_path, item_path, length_of, library_of, redirect, render
+from morelike.server.pages.view import collection_path, has_words, item_path, length_of, library_of, redirect, render
 from morelike.server.routes.moments import Atoms, drawing_of
-from morelike.types import Segment, Span
+from morelike.types import Item, Segment, Span
 
 __all__ = ["router"]
 
@@ -27,6 +29,8 @@ PAGE = 60
 MOMENTS = 60
 """Pictures of a film's strip at most, or one more."""
 DRAWING_SIDE = 512
+LONGEST_NUMBER = 6
+"""Digits of a page's number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,7 @@ def items_page(request: Request, name: str) -> Response:
         status=200 if error is None else status_of(error),
         collection=opened,
         items=items[:PAGE],
+        openings=openings(opened, library_of(request).settings, items[:PAGE]),
         count=count,
         board=board,
         before=board.page(max(0, board.offset - PAGE)) if board.offset else None,
@@ -71,6 +76,7 @@ def item_page(request: Request, collection: str, item_id: str) -> Response:
     item = opened.item(item_id)
     length = length_of(item.info)
     marked, standing = _moment(request, length) if length else (None, 0.0)
+    leaves, reading = _read(request, opened, item)
     return render(
         request,
         "item.html",
@@ -79,8 +85,23 @@ def item_page(request: Request, collection: str, item_id: str) -> Response:
         length=length,
         marked=marked,
         standing=standing,
+        leaves=leaves,
+        reading=reading,
         strip=_strip(opened.segments(item.id), standing) if length and opened.modality == "video" else [],
     )
+
+
+def _read(request: Request, opened: OpenCollection, item: Item) -> tuple[Leaves | None, Reading | None]:
+    """Pictures of its pages, or its words: what there is of them."""
+    if not has_words(opened.modality):
+        return None, None
+    passages, marks = asked_for(request, "passage"), asked_for(request, "mark")
+    passage = passages[0] if passages else None
+    page = request.query_params.get("page", "")
+    number = int(page) if page.isdecimal() and 0 < len(page) <= LONGEST_NUMBER else 1
+    if leaves := leaves_of(item, max(number, 1), passage, marks):
+        return leaves, None
+    return None, reading_of(opened, library_of(request).settings, item, passage, marks)
 
 
 def _moment(request: Request, length: float) -> tuple[tuple[float, float] | None, float]:

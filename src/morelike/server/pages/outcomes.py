@@ -56,8 +56,14 @@ def _calibrate(result: Mapping[str, Any], _: Mapping[str, Any]) -> str:
     return "Hits say how many random pairs are less alike." if spaces else "Too few items to measure: 20 are needed."
 
 
+def _tag(result: Mapping[str, Any], _: Mapping[str, Any]) -> str:
+    found = f"{int(result.get('tagged') or 0)} of {int(result.get('items') or 0)} items stand near a label"
+    return f"{found}. Nothing was changed." if result.get("dry_run") else f"{found}, and are tagged with it."
+
+
 _SENTENCES: Mapping[str, Callable[[Mapping[str, Any], Mapping[str, Any]], str]] = {
     "calibrate": _calibrate,
     "dedup": _dedup,
     "reembed": _reembed,
+    "tag": _tag,
 }

@@ -20,12 +20,15 @@ from morelike.hits import Hits
 from morelike.search.filter import parse_filter
 from morelike.server.deps import parts_of
 from morelike.server.errors import status_of
-from morelike.server.pages.board import Board, Fields, Part
+from morelike.server.pages.board import SIMILAR, Board, Fields, Part
+from morelike.server.pages.passages import leaf_of
+from morelike.server.pages.reading import openings
 from morelike.server.pages.routing import SentForm, page_router
 from morelike.server.pages.telling import RECORD, called_of
-from morelike.server.pages.uploads import fetched, stash_of, stashed, uploaded, written
+from morelike.server.pages.uploads import CROPPED, fetched, stash_of, stashed, uploaded, written
 from morelike.server.pages.view import (
     collection_path,
+    has_words,
     length_of,
     library_of,
     name_of,
@@ -37,7 +40,7 @@ from morelike.server.pages.view import (
 )
 from morelike.server.pages.writing import Writing, drawn_of, fits_address, modes_of, writing_of
 from morelike.server.routes.moments import peaks_shape
-from morelike.types import WHOLE, Hit, Query
+from morelike.types import WHOLE, Hit, Item, Query
 from morelike.types import Example as QueryExample
 
 __all__ = ["router"]
@@ -47,6 +50,8 @@ router = page_router()
 PAGE = 30
 MOST_UPLOADS = 8
 KEPT = {"Cache-Control": "private, max-age=3600"}
+LEAST_ID = 12
+"""Letters of an id where words are searched: `decade` may be the beginning of one."""
 URL = re.compile(r"https?://", re.IGNORECASE)
 
 
@@ -122,7 +127,8 @@ def _written_fragment(request: Request, name: str) -> Response:
 async def ask(request: Request, name: str, form: SentForm) -> Response:
     """Take an uploaded file, an address, an item's id or words, and lead to the search's own address.
 
-    ``keep`` is the search that this is added to, with ``weight``; without it a new one begins, in the mode ``mode``.
+    ``keep`` is the search that this is added to, with ``weight``; without it a new one begins, in the mode ``mode`` and
+    within ``filter``.
     """
     return await parts_of(request).fetches.run(_ask, request, name, form)
 
@@ -134,8 +140,8 @@ def _ask(request: Request, name: str, form: FormData) -> Response:
         keep = form.get("keep")
         if isinstance(keep, str) and keep:
             kept = Board.read(Fields(parse_qs(keep, keep_blank_values=True, max_num_fields=100)))
-        elif (mode := form.get("mode")) and isinstance(mode, str):
-            kept = Board(mode=mode)
+        elif (mode := _sent(form, "mode")) or _sent(form, "filter"):
+            kept = Board(mode=mode or SIMILAR, filter=_sent(form, "filter"))
         board = _asked(request, opened, form, kept)
     except MorelikeError as error:
         return _page(request, opened, kept, error, typed=_words(form))
@@ -185,6 +191,8 @@ def _page(
             if template != "search.html":
                 raise
             error = error or failed
+    begin = spread(opened, PAGE) if results is None else []
+    settings = library_of(request).settings
     page = render(
         request,
         template,
@@ -194,12 +202,13 @@ def _page(
         board=board,
         examples=[_shown(request, opened, part) for part in board.parts],
         results=results,
-        begin=spread(opened, PAGE) if results is None else [],
+        begin=begin,
+        openings=openings(opened, settings, begin) if begin else {},
         error=error,
         takes_words=_takes_words(opened),
         writing=writing,
         typed=typed or board.text,
-        drawn=drawn_of(opened, library_of(request).settings, board.text) if writing and board.text and results else "",
+        drawn=drawn_of(opened, settings, board.text) if writing and board.text and results else "",
         modes=modes_of(opened),
         takes_sound=any(space.active and space.kind == "audio" for space in opened.spaces),
     )
@@ -212,7 +221,7 @@ def _results(request: Request, opened: OpenCollection, board: Board, writing: Wr
     """Raises what a search raises."""
     examples = [_example(request, part) for part in board.parts]
     if board.text:
-        means = opened.means(board.text) if writing else "text"
+        means = opened.means(board.text) if writing and not writing.words else "text"
         examples.append(QueryExample(means, board.text))
     query = Query(
         tuple(examples),
@@ -245,9 +254,9 @@ def _names(opened: OpenCollection, hits: Hits) -> dict[str, str]:
 def _scale(opened: OpenCollection, hits: Hits, board: Board) -> tuple[float, float]:
     """Similarities have known ends; what else there is gets those of the answer."""
     scores = [hit.score for hit in hits.hits] + ([board.threshold] if board.threshold is not None else [])
-    metrics = {space.card.metric for space in opened.spaces if space.active}
+    metrics = {space.card.metric for space in opened.spaces if space.active and space.card.form != "terms"}
     low, high = min(scores, default=0.0), max(scores, default=1.0)
-    unbounded = any("rrf" in hit.unit or "bits" in hit.unit for hit in hits.hits)
+    unbounded = any(name in hit.unit for hit in hits.hits for name in ("rrf", "bits", "bm25"))
     if not unbounded and metrics <= {"cosine", "tanimoto", "containment"}:
         return (0.0 if low >= 0 else -1.0), 1.0
     # outwards: a browser sends no form whose slider stands a rounding error below its own beginning
@@ -264,7 +273,7 @@ def _example(request: Request, part: Part) -> QueryExample:
 def _shown(request: Request, opened: OpenCollection, part: Part) -> dict[str, Any]:
     """What the board shows of an example, also of one that is gone. ``length``: seconds, of what has time."""
     shown: dict[str, Any] = {"part": part, "item": None, "name": "gone", "preview": "", "size": (4, 3)}
-    shown |= {"length": 0.0, "peaks": "", "sound": False, "written": ""}
+    shown |= {"length": 0.0, "peaks": "", "sound": False, "written": "", "words": "", "crops": False}
     try:
         if part.form == "upload":
             kept = stash_of(request).get(part.name)
@@ -276,6 +285,8 @@ def _shown(request: Request, opened: OpenCollection, part: Part) -> dict[str, An
                 "length": kept.length,
                 "peaks": f"/q/{part.name}/peaks" if kept.peaks else "",
                 "sound": bool(kept.peaks) and opened.modality == "audio",
+                "words": kept.words,
+                "crops": kept.crops,
             }
         item = opened.item(part.name)
     except MorelikeError:
@@ -290,7 +301,17 @@ def _shown(request: Request, opened: OpenCollection, part: Part) -> dict[str, An
         "length": length_of(item.info),
         "peaks": peaks_path(opened.name, item.id) if sounds(opened.modality, item.info) else "",
         "sound": opened.modality == "audio",
+        "words": _words_of(request, opened, item),
+        "crops": opened.modality in CROPPED,
     }
+
+
+def _words_of(request: Request, opened: OpenCollection, item: Item) -> str:
+    """What the board shows of a text; "" of what is shown as a picture."""
+    if not has_words(opened.modality) or leaf_of(None, item.info):
+        return ""
+    said = openings(opened, library_of(request).settings, [item]).get(item.id, "")
+    return str(item.info.get("question") or "") or said
 
 
 def _takes_words(opened: OpenCollection) -> bool:
@@ -315,6 +336,8 @@ def _asked(request: Request, opened: OpenCollection, form: FormData, kept: Board
     if item:
         return board.plus(Part("item", item, weight))
     writing = writing_of(opened)
+    if writing and writing.words:
+        words = " ".join(words.split())
     if writing and not fits_address(words):
         return board.plus(Part("upload", written(request, opened, words), weight))
     if not writing and not _takes_words(opened):
@@ -326,13 +349,20 @@ def _asked(request: Request, opened: OpenCollection, form: FormData, kept: Board
 
 
 def _words(form: FormData) -> str:
-    words = form.get("q")
-    return words.strip() if isinstance(words, str) else ""
+    return _sent(form, "q")
+
+
+def _sent(form: FormData, name: str) -> str:
+    value = form.get(name)
+    return value.strip() if isinstance(value, str) else ""
 
 
 def _item(opened: OpenCollection, words: str) -> str:
     """The id that the words are, or begin; "" where they are none."""
-    if opened.reads_text:  # an InChIKey, say, and no SMILES
+    if has_words(opened.modality):
+        if len(words) < LEAST_ID:
+            return ""
+    elif opened.reads_text:  # an InChIKey, say, and no SMILES
         return opened.item(words).id if opened.means(words) == "item" else ""
     if not ITEM_ID.fullmatch(words):
         return ""

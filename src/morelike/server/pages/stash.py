@@ -23,13 +23,17 @@ KEPT_SECONDS = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A file to search with, and what to show of it: ``length`` in seconds and ``peaks`` of what has time."""
+    """A file to search with, and what to show of it: ``length`` in seconds and ``peaks`` of what has time, ``words`` of
+    a text. ``crops``: whether a part of its picture can be asked with.
+    """
 
     blob: Blob
     preview: Preview
     size: int
     length: float = 0.0
     peaks: tuple[float, ...] = ()
+    words: str = ""
+    crops: bool = False
 
 
 class Stash:

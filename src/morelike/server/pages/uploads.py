@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from html import escape
+
 from fastapi import Request
 from starlette.datastructures import UploadFile
 
 from morelike.collection import OpenCollection
 from morelike.errors import ItemError, QueryError
 from morelike.examples import as_blob
-from morelike.protocols import Modality, ReadsText
+from morelike.prepare import decoding
+from morelike.protocols import Modality, Quotes, ReadsText
 from morelike.search.reading import readers
+from morelike.server.pages.passages import beginning, leaf_of
 from morelike.server.pages.stash import LARGEST, Example, Stash
-from morelike.server.pages.view import length_of, library_of, name_of
+from morelike.server.pages.view import has_words, length_of, library_of, name_of
 from morelike.settings import Settings
-from morelike.types import WHOLE, Blob
+from morelike.types import WHOLE, Blob, Span
 from morelike.unpacking import configured
 
-__all__ = ["fetched", "stash_of", "stashed", "uploaded", "written"]
+__all__ = ["CROPPED", "fetched", "stash_of", "stashed", "uploaded", "written"]
 
 PREVIEW_SIDE = 640
+CROPPED = ("image", "video")
+"""Modalities of which a part of the picture can be asked with."""
+FIRST_WORDS = 1000
 POINTS = 400
 """Numbers of a waveform on the board."""
 
@@ -48,16 +55,27 @@ def stashed(request: Request, opened: OpenCollection, blob: Blob) -> str:
     modality = _modality_of(library_of(request).settings, opened, blob)
     preview = modality.preview(blob, WHOLE, PREVIEW_SIDE)
     length = length_of(modality.describe(blob)) if "audio" in modality.kinds else 0.0
-    example = Example(blob, preview, blob.size or 0, length, _peaks(modality, blob) if length else ())
+    example = Example(
+        blob,
+        preview,
+        blob.size or 0,
+        length,
+        _peaks(modality, blob) if length else (),
+        _first_words(modality, blob),
+        modality.name in CROPPED,
+    )
     return stash_of(request).put(example)
 
 
 def written(request: Request, opened: OpenCollection, text: str) -> str:
     """The token of an item that somebody wrote down. Raises DecodeError, which says where the text is wrong."""
     modality = configured(opened.modality, library_of(request).settings, opened.options)
-    if not isinstance(modality, ReadsText):
-        raise QueryError(f"an item of {opened.modality} cannot be written down", hint="drop a file")
-    return stashed(request, opened, modality.of_text(text))
+    if isinstance(modality, ReadsText):
+        return stashed(request, opened, modality.of_text(text))
+    if has_words(opened.modality):
+        page = f"<!doctype html><html><body><p>{escape(text)}</p></body></html>"  # documents are files of their formats
+        return stashed(request, opened, Blob.from_bytes(page.encode("utf-8", "replace"), "words.html"))
+    raise QueryError(f"an item of {opened.modality} cannot be written down", hint="drop a file")
 
 
 def _modality_of(settings: Settings, opened: OpenCollection, blob: Blob) -> Modality:
@@ -74,6 +92,17 @@ def _peaks(modality: Modality, blob: Blob) -> tuple[float, ...]:
         return tuple(draw(blob, POINTS, WHOLE))
     except ItemError:  # a film without sound
         return ()
+
+
+def _first_words(modality: Modality, blob: Blob) -> str:
+    """Of a text, which is shown as words; "" of what is shown as a picture."""
+    if not isinstance(modality, Quotes):
+        return ""
+    with decoding(blob):
+        if leaf_of(None, modality.describe(blob)):
+            return ""
+        quote = modality.quote(blob, Span("characters", 0.0, float(FIRST_WORDS)))
+    return beginning(quote.text)[0] if quote else ""
 
 
 def _bounded(data: bytes, name: str) -> Blob:

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -21,7 +21,9 @@ from morelike.library import Library
 from morelike.records import Role
 from morelike.registry import MODALITIES
 from morelike.server.pages.board import Part
+from morelike.server.pages.nouns import example_filter, icon_of, noun_of, takes_of
 from morelike.server.pages.outcomes import outcome_of, spare_of
+from morelike.server.pages.passages import leaf_of, passage_of, title_of
 from morelike.server.pages.telling import alignment_lines, alignment_of, called_of, facts_of, units_of
 from morelike.server.pages.times import clock, plain, range_value, span_words
 from morelike.types import WHOLE, Hit, Item, Span
@@ -43,21 +45,8 @@ __all__ = [
 TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
 UNITS = ("kB", "MB", "GB", "TB")
 SPREAD = 6
-NOUNS = {"audio": "sound", "image": "picture", "molecule": "molecule", "sequence": "sequence", "video": "film"}
-PICTURES = "image/*,.heic,.heif,.avif,.tif,.tiff"
-SOUNDS = "audio/*,.flac,.opus,.aif,.aiff,.m4a,.mka,.wma,.caf,.webm"
-FILMS = "video/*,.mkv,.avi,.mov,.ogv,.flv"
-MOLECULES = ".smi,.smiles,.inchi,.sdf,.sd,.mol,.csv,.tsv,.txt,.gz"
-SEQUENCES = ".fasta,.fa,.fna,.ffn,.faa,.fastq,.fq,.gb,.gbk,.genbank,.csv,.tsv,.txt,.gz"
-TAKEN = {
-    "audio": ("a sound", SOUNDS),
-    "image": ("a picture", PICTURES),
-    "molecule": ("a molecule", MOLECULES),
-    "sequence": ("a sequence", SEQUENCES),
-    "video": ("a film, a picture or a sound", f"{FILMS},{PICTURES},{SOUNDS}"),
-}
-"""What may be asked with: in words, and for a file dialogue."""
-FILTERS = {"molecule": "weight < 300 and rings >= 2", "sequence": "length >= 1000 and gc > 0.5"}
+MARKED = 10
+"""Marks that an address names."""
 WEIGHTS = (2.0, 1.0, 0.5, -0.5, -1.0, -2.0)
 TALLIED = (("same", "there already"), ("rejected", "rejected"))
 
@@ -107,6 +96,10 @@ def _api_path(collection: str, item: str) -> str:
 def preview_path(collection: str, item: str, side: int = 320, span: Span = WHOLE) -> str:
     """Of the whole item, or of a part of it."""
     path = f"{_api_path(collection, item)}/preview?side={side}"
+    if span.unit == "page":
+        return f"{path}&page={span.start:.0f}"
+    if span.unit == "characters":
+        return f"{path}&characters={span.start:.0f}-{span.end:.0f}"
     return path if span.unit != "seconds" else f"{path}&start={plain(span.start)}&end={plain(span.end)}"
 
 
@@ -120,6 +113,11 @@ def shown_path(collection: str, item: str, modality: str, side: int, hit: Hit | 
     return f"{path}?atoms={','.join(map(str, atoms))}" if atoms else path
 
 
+def model_path(collection: str, item: str) -> str:
+    """A 3D model, for a viewer."""
+    return f"{_api_path(collection, item)}/model"
+
+
 def peaks_path(collection: str, item: str) -> str:
     return f"{_api_path(collection, item)}/peaks"
 
@@ -130,6 +128,26 @@ def moment_path(collection: str, item: str, span: Span, at: float | None = None)
         return item_path(collection, item)
     standing = "" if at is None else f"&t={plain(at)}"
     return f"{item_path(collection, item)}?at={range_value((span.start, span.end))}{standing}"
+
+
+def passage_path(collection: str, item: str, hit: Hit | None) -> str:
+    """The page of a text or a document, opened where a hit's words stand, or at its page."""
+    if hit is None:
+        return item_path(collection, item)
+    quote, span = hit.quote, hit.span
+    page = quote.page if quote else int(span.start) if span.unit == "page" else None
+    asked = [("page", str(page))] if page is not None else []
+    if span.unit == "characters":
+        asked.append(("passage", f"{span.start:.0f}-{span.end:.0f}"))
+    if quote is not None:
+        asked += [("mark", f"{quote.start + start}-{quote.start + end}") for start, end in quote.marks[:MARKED]]
+    place = "#here" if asked else ""
+    return f"{item_path(collection, item)}{'?' if asked else ''}{urlencode(asked)}{place}"
+
+
+def has_words(modality: str) -> bool:
+    """Whether its items are shown as words: texts and documents."""
+    return hasattr(MODALITIES.load(modality), "quote")
 
 
 def stands_at(hit: Hit) -> float:
@@ -184,26 +202,6 @@ def size(count: int) -> str:
         if value < 999.5 or unit == UNITS[-1]:
             break
     return f"{value:.0f} {unit}" if value >= 100 else f"{value:.1f} {unit}"
-
-
-def noun_of(modality: str) -> str:
-    """What a person calls one of its items."""
-    return NOUNS.get(modality, "file")
-
-
-def icon_of(modality: str) -> str:
-    return {"audio": "sound", "molecule": "molecule", "sequence": "sequence", "video": "film"}.get(modality, "picture")
-
-
-def takes_of(modality: str) -> tuple[str, str]:
-    """(what may be asked with, in words; the same for a file dialogue)"""
-    words, types = TAKEN.get(modality, ("a file", ""))
-    return words, types
-
-
-def example_filter(modality: str) -> str:
-    """A filter that could be asked."""
-    return FILTERS.get(modality, "width >= 1000 and tag = 'holiday'")
 
 
 def number(count: int) -> str:
@@ -285,6 +283,7 @@ def _environment() -> Environment:
     environment.filters |= {
         "clock": clock,
         "counted": counted,
+        "has_words": has_words,
         "name": name_of,
         "number": number,
         "percentile": percentile,
@@ -305,12 +304,17 @@ def _environment() -> Environment:
         "content_path": content_path,
         "example_filter": example_filter,
         "facts_of": facts_of,
+        "has_words": has_words,
         "icon_of": icon_of,
         "item_path": item_path,
+        "leaf_of": leaf_of,
         "length_of": length_of,
+        "model_path": model_path,
         "moment_path": moment_path,
         "noun_of": noun_of,
         "outcome_of": outcome_of,
+        "passage_of": passage_of,
+        "passage_path": passage_path,
         "peaks_path": peaks_path,
         "player_of": player_of,
         "shown_path": shown_path,
@@ -318,6 +322,7 @@ def _environment() -> Environment:
         "spare_of": spare_of,
         "stands_at": stands_at,
         "takes_of": takes_of,
+        "title_of": title_of,
         "units_of": units_of,
         "preview_path": preview_path,
         "scaled": scaled,

@@ -11,6 +11,7 @@ from morelike.errors import MorelikeError
 from morelike.protocols import ReadsText
 from morelike.registry import MODES
 from morelike.server.pages.board import LONGEST
+from morelike.server.pages.view import has_words
 from morelike.settings import Settings
 from morelike.types import WHOLE
 from morelike.unpacking import configured
@@ -24,7 +25,8 @@ SIDE = 640
 class Writing:
     """How items of a modality are written down: what the field is called, an example, how many lines it has.
 
-    ``live``: whether the search follows what is typed; ``draws``: whether it can be drawn as well.
+    ``live``: whether the search follows what is typed; ``draws``: whether it can be drawn as well; ``words``: whether
+    what is written is not an item in a notation of its own, but words that items are about.
     """
 
     called: str
@@ -32,8 +34,10 @@ class Writing:
     rows: int = 1
     live: bool = False
     draws: bool = False
+    words: bool = False
 
 
+WORDS = Writing("Words", "Words, a question, or a passage", words=True)
 WRITINGS: Mapping[str, Writing] = {
     "molecule": Writing("SMILES or InChI", "CC(=O)Oc1ccccc1C(=O)O", live=True, draws=True),
     "sequence": Writing("Letters or FASTA", ">name\nACGTACGTACGTACGT…", rows=4),
@@ -43,13 +47,23 @@ CHOICES: Sequence[tuple[str, str, str]] = (
     ("substructure", "substructure", "Contains this"),
     ("superstructure", "substructure", "Is part of this"),
     ("containment", "genome", "Contains it (genomes)"),
+    ("keyword", "terms", "By words"),
+    ("hybrid", "terms", "Both"),
 )
 """(mode, the kind of payload that a collection must have for it, what a person calls it)."""
-LIKE = {"audio": "What sounds alike", "molecule": "Similar", "sequence": "Similar letters"}
+LIKE = {
+    "audio": "What sounds alike",
+    "document": "By meaning",
+    "text": "By meaning",
+    "molecule": "Similar",
+    "sequence": "Similar letters",
+}
 
 
 def writing_of(opened: OpenCollection) -> Writing | None:
     """None where items of the collection cannot be written down."""
+    if has_words(opened.modality):
+        return WORDS
     if not opened.reads_text:
         return None
     return WRITINGS.get(opened.modality, Writing("Written down"))

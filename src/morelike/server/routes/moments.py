@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from hashlib import blake2b
@@ -27,12 +28,24 @@ router = api_router("items")
 IMMUTABLE: Final = "private, max-age=31536000, immutable"
 ALONE: Final = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 """For a drawing that somebody opens by itself: it has styles, and does nothing."""
+_COUNTED: Final = {"characters": "characters", "page": "pages"}
+"""Units of parts by what an item's info says of how many it has."""
 LONGEST: Final = 1e7
 """Seconds: a hundred days and more."""
 Start = Annotated[
     float | None, Query(ge=0, le=LONGEST, allow_inf_nan=False, description="Seconds: where the part begins.")
 ]
 End = Annotated[float | None, Query(ge=0, le=LONGEST, allow_inf_nan=False, description="Seconds: where it ends.")]
+
+Page = Annotated[int | None, Query(ge=1, le=100_000, description="A page of a document, counted from 1.")]
+Characters = Annotated[
+    str,
+    Query(
+        max_length=32,
+        pattern=r"^(\d{1,9}-\d{1,9})?$",
+        description="From and to in an item's words, as the span of a hit has them: `120-480`.",
+    ),
+]
 
 Atoms = Annotated[
     str,
@@ -82,9 +95,11 @@ async def preview(  # noqa: PLR0917 - FastAPI names them
     start: Start = None,
     end: End = None,
     atoms: Atoms = "",
+    page: Page = None,
+    characters: Characters = "",
 ) -> Response:
     """A small rendering, kept on disk after the first time; of the part from `start` to `end` where they are given, of
-    a molecule with these `atoms` marked.
+    a molecule with these `atoms` marked; of a document this `page`, or the one with these `characters`, marked.
     """
     wide = side_for(side)
     marked = _marked(atoms)
@@ -93,7 +108,8 @@ async def preview(  # noqa: PLR0917 - FastAPI names them
     def make(opened: OpenCollection, found: Item, span: Span) -> Preview:
         return opened.preview(found.id, wide, span, parts=marked)
 
-    return await _kept(request, collection, item, span_of(start, end), what, make)
+    part = _words_of(page, characters) or span_of(start, end)
+    return await _kept(request, collection, item, part, what, make)
 
 
 @router.get(
@@ -158,7 +174,7 @@ async def _kept(  # noqa: PLR0917 - what both routes have
         opened = parts.library.collection(collection)
         found = opened.item(item)
         span = within(asked, found)
-        named = f"{quote(opened.modality, safe='')}-{what}{_mark(span)}"
+        named = f"{quote(opened.modality, safe='')}{_options_of(opened)}-{what}{_mark(span)}"
         headers = _headers(f'"{found.digest.blake3[:32]}-{named}"')
         if matches(request, headers["ETag"]):
             return Response(status_code=304, headers=headers)
@@ -166,6 +182,12 @@ async def _kept(  # noqa: PLR0917 - what both routes have
         return Response(made.data, media_type=made.media_type, headers=headers)
 
     return await parts.pictures.run(draw)
+
+
+def _options_of(opened: OpenCollection) -> str:
+    """What is drawn of the same bytes may depend on the collection's options: which column is a text."""
+    told = json.dumps(dict(opened.options), sort_keys=True, default=str)
+    return f"-{blake2b(told.encode(), digest_size=4).hexdigest()}" if opened.options else ""
 
 
 def _segment_shape(segment: Segment) -> dict[str, Any]:
@@ -195,8 +217,29 @@ def span_of(start: float | None, end: float | None) -> Span:
     return Span("seconds", round(start, 3), round(max(end, start + 0.001), 3))
 
 
+def _words_of(page: int | None, characters: str) -> Span | None:
+    """Raises Invalid where both are given, or the characters are the wrong way round."""
+    if page is not None and characters:
+        raise Invalid([{"loc": ("page",), "msg": "a page or characters of it, not both"}])
+    if page is not None:
+        return Span("page", float(page), float(page))
+    if not characters:
+        return None
+    start, end = map(int, characters.split("-"))
+    if start >= end:
+        raise Invalid([{"loc": ("characters",), "msg": "a part ends after it begins"}])
+    return Span("characters", float(start), float(end))
+
+
 def within(span: Span, item: Item) -> Span:
-    """The part, cut at the item's end; the whole of an item that has no time. Raises Invalid behind its end."""
+    """The part, cut at the item's end; the whole of an item that has none such. Raises Invalid behind its end."""
+    if span.unit in _COUNTED:
+        count = item.info.get(_COUNTED[span.unit])
+        if not isinstance(count, int):
+            return WHOLE
+        if span.unit == "page" and span.start > count:
+            raise Invalid([{"loc": ("page",), "msg": f"it has {count:,} pages"}])
+        return span
     length = item.info.get("duration")
     if span == WHOLE or not isinstance(length, int | float) or not math.isfinite(length):
         return WHOLE
@@ -206,7 +249,9 @@ def within(span: Span, item: Item) -> Span:
 
 
 def _mark(span: Span) -> str:
-    """What tells the renderings of different parts apart: milliseconds."""
+    """What tells the renderings of different parts apart: milliseconds, a page, characters."""
+    if span.unit in _COUNTED:
+        return f"-{span.unit}-{span.start:.0f}-{span.end:.0f}"
     return "" if span == WHOLE else f"-{round(span.start * 1000)}-{round(span.end * 1000)}"
 
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
 
 from fastapi import Request, Response
 from starlette.datastructures import UploadFile
 
 from morelike.errors import MorelikeError
+from morelike.hits import Reply
 from morelike.server.answers import Json
 from morelike.server.asked import BatchQuery, QueryIn, SearchForm, SearchRequest, SeveralForm, SeveralRequest, UrlPart
 from morelike.server.bodies import blob_of, field_of, form_of, json_of, kind_of_body, parse
 from morelike.server.deps import CollectionName, Parts, api_router, needs, parts_of
 from morelike.server.docs import SEARCH_BODY, SEVERAL_BODY, documented, json_response, problems
-from morelike.server.queries import answer, answer_or_problem, answers, query_of
+from morelike.server.queries import answer, answers, query_of
 from morelike.server.schemas import Answer, Answers
+from morelike.server.several import Grouped, asked_of_each, grouped
 from morelike.sources.urls import UrlBlobs
 from morelike.types import Blob, Query
 
@@ -54,13 +55,15 @@ async def search(request: Request, collection: CollectionName) -> Response:
     summary="Search several collections",
     openapi_extra=needs("reader", requestBody=SEVERAL_BODY),
     responses={
-        **json_response("An answer for each collection.", documented("answers"), Answers),
-        **problems(400, 413, 415, 422, 503),
+        **json_response("The hits as one list, by modality, and by collection.", documented("grouped"), Grouped),
+        **problems(400, 404, 413, 415, 422, 503),
     },
 )
 async def search_several(request: Request) -> Response:
-    """The same query to several collections; all of them where none is named. Each has its own answer, or its problem:
-    scores of different encoders cannot be compared.
+    """The same query to several collections; all of them where none is named. `fused` ranks the hits of all by their
+    places in their own collections, as scores of different encoders cannot be compared; `groups` has them by modality;
+    `answers` by collection, each with its own page or its problem; `silent` names those that the query does not speak
+    to, or that cannot be searched now. An item that one collection has is looked for in the others by its bytes.
     """
     parts = parts_of(request)
     if kind_of_body(request) == "json":
@@ -95,20 +98,16 @@ async def _answered(parts: Parts, collection: str, asked: QueryIn | BatchQuery, 
 
 
 async def _several(parts: Parts, asked: SeveralForm, files: Sequence[Blob]) -> Response:
-    names = asked.collections
-    if names is None:
-        names = await parts.searches.run(parts.library.names)
     query = await _query(parts, asked, files, UrlBlobs(parts.library.settings))
+    queries = await parts.searches.run(asked_of_each, parts.library, query, asked.collections)
     room = asyncio.Semaphore(AT_ONCE)
 
-    async def one(name: str) -> dict[str, Any]:
+    async def one(name: str) -> Reply:
         async with room:
-            shape = await parts.searches.run(
-                answer_or_problem, parts.library, name, query, explain=asked.explain, observe=parts.metrics.search
-            )
-            return {"collection": name, **shape}
+            return await parts.searches.run(parts.library.reply, name, queries[name])
 
-    return Json({"answers": await asyncio.gather(*map(one, dict.fromkeys(names)))})
+    replies = await asyncio.gather(*map(one, queries))
+    return Json(grouped(replies, query, explain=asked.explain, observe=parts.metrics.search))
 
 
 async def _query(parts: Parts, asked: QueryIn, files: Sequence[Blob], urls: UrlBlobs) -> Query:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from fastapi import Request, Response
 
 from morelike.server.answers import Json
-from morelike.server.asked import CalibrateRequest, DedupRequest, DistinctRequest, ReembedRequest, UndoRequest
+from morelike.server.asked import (
+    AutoTagRequest,
+    CalibrateRequest,
+    DedupRequest,
+    DistinctRequest,
+    ReembedRequest,
+    UndoRequest,
+)
 from morelike.server.deps import CollectionName, api_router, needs, parts_of
 from morelike.server.docs import documented, json_response, problems
 from morelike.server.routes.jobs import accepted
@@ -81,6 +88,20 @@ async def not_duplicates(request: Request, collection: CollectionName, asked: Di
         return Json({"brought_back": parts.library.collection(collection).not_duplicates(*asked.items)})
 
     return await parts.writes.run(remember)
+
+
+@router.post(
+    "/collections/{collection}/tags/auto",
+    status_code=202,
+    summary="Tag by labels",
+    responses={
+        **json_response("A job does it.", documented("job"), JobOut, status=202),
+        **problems(404, 413, 422, 503),
+    },
+)
+def tag_auto(request: Request, collection: CollectionName, asked: AutoTagRequest) -> Response:
+    """Tag items with those labels that they stand nearest to, where the collection's encoder takes words."""
+    return _job(request, "tag", collection, asked.model_dump(exclude_defaults=True))
 
 
 @router.post(

@@ -2,6 +2,7 @@
 import "./vendor/htmx/htmx.esm.min.js";
 import "./elements/crop-box.js";
 import "./elements/drop-zone.js";
+import "./elements/growing-field.js";
 import "./elements/job-progress.js";
 import "./elements/kind-choice.js";
 import "./elements/moment-button.js";
@@ -53,5 +54,6 @@ document.addEventListener("htmx:after:request", (event) => {
 if (document.querySelector("written-search")) {
   await Promise.all([import("./elements/written-search.js"), import("./elements/molecule-drawing.js")]);
 }
+if (document.querySelector("model-turning")) await import("./elements/model-turning.js");
 
 document.documentElement.dataset.scripts = "here";

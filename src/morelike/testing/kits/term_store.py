@@ -56,9 +56,20 @@ class TermStoreKit:
         assert self._found(filled, "lazy fox")[0] == 10
         assert set(self._found(filled, "lazy fox unknown")) == {10, 20}
 
+    def test_what_a_query_repeats_counts_again(self, store: TermStore) -> None:
+        """A word that the query says twice counts twice, so it can outweigh one that it says once."""
+        store.upsert(terms_space(), np.arange(4), ["red apple", "blue pear", "green plum", "grey fig"])
+
+        assert self._found(store, "red blue blue")[:2] == [1, 0]
+        assert self._found(store, "red red blue")[:2] == [0, 1]
+        once, twice = (store.search(terms_space(), query, 1)[1][0] for query in ("red", "red red"))
+        assert twice == pytest.approx(2 * once, rel=1e-5)
+
     @pytest.mark.parametrize(
         ("query", "expected"),
         [
+            ("jump", [10]),
+            ("DOGS", [10]),
             ("CAFES", [30]),
             ("cafés", [30]),
             ("cafe\u0301s", [30]),

@@ -1,4 +1,4 @@
-// <result-grid>: walk over pictures with the arrows, steer with + and −, open with o, play with p, drag a picture onto the board.
+// <result-grid>: walk over pictures, or over passages, with the arrows, steer with + and −, open with o, play with p, drag a picture onto the board.
 import { ITEM } from "./drop-zone.js";
 
 customElements.define("result-grid", class extends HTMLElement {
@@ -17,7 +17,7 @@ customElements.define("result-grid", class extends HTMLElement {
   }
 
   get pictures() {
-    return [...this.querySelectorAll(".hit:not([hidden]) > .picture")];
+    return [...this.querySelectorAll(".hit:not([hidden]) > :is(.picture, .like)")];
   }
 
   // An arrow with nothing in focus goes to the first picture.
@@ -39,7 +39,7 @@ customElements.define("result-grid", class extends HTMLElement {
       hit.querySelector(link)?.click();
       return;
     }
-    const next = this.next(hit.querySelector(".picture"), event.key);
+    const next = this.next(hit.querySelector(":scope > :is(.picture, .like)"), event.key);
     if (!next) return;
     event.preventDefault();
     next.focus();

@@ -1,0 +1,71 @@
+"""What a person calls the items of a modality, and what they may be asked for with."""
+
+from __future__ import annotations
+
+__all__ = ["example_filter", "icon_of", "noun_of", "takes_of"]
+
+NOUNS = {
+    "audio": "sound",
+    "document": "document",
+    "image": "picture",
+    "mesh": "3D model",
+    "molecule": "molecule",
+    "sequence": "sequence",
+    "text": "text",
+    "video": "film",
+}
+ICONS = {
+    "audio": "sound",
+    "document": "document",
+    "mesh": "solid",
+    "molecule": "molecule",
+    "sequence": "sequence",
+    "text": "text",
+    "video": "film",
+}
+PICTURES = "image/*,.heic,.heif,.avif,.tif,.tiff"
+SOUNDS = "audio/*,.flac,.opus,.aif,.aiff,.m4a,.mka,.wma,.caf,.webm"
+FILMS = "video/*,.mkv,.avi,.mov,.ogv,.flv"
+MOLECULES = ".smi,.smiles,.inchi,.sdf,.sd,.mol,.csv,.tsv,.txt,.gz"
+TEXTS = "text/plain,.txt,.text,.md,.markdown,.rst,.html,.htm,.log"
+DOCUMENTS = "application/pdf,.pdf,.docx,.pptx,.epub,.html,.htm"
+MODELS = ".stl,.obj,.ply,.off,.glb,.gltf,.3mf,model/*"
+SEQUENCES = ".fasta,.fa,.fna,.ffn,.faa,.fastq,.fq,.gb,.gbk,.genbank,.csv,.tsv,.txt,.gz"
+TAKEN = {
+    "audio": ("a sound", SOUNDS),
+    "document": ("a document or a picture of a page", f"{DOCUMENTS},{PICTURES}"),
+    "image": ("a picture", PICTURES),
+    "mesh": ("a 3D model", MODELS),
+    "molecule": ("a molecule", MOLECULES),
+    "sequence": ("a sequence", SEQUENCES),
+    "text": ("a text", TEXTS),
+    "video": ("a film, a picture or a sound", f"{FILMS},{PICTURES},{SOUNDS}"),
+}
+"""What may be asked with: in words, and for a file dialogue."""
+FILTERS = {
+    "document": "pages >= 10 and tag = 'reports'",
+    "mesh": "watertight = true and faces < 10000",
+    "molecule": "weight < 300 and rings >= 2",
+    "sequence": "length >= 1000 and gc > 0.5",
+    "text": "words < 500 and tag = 'letters'",
+}
+
+
+def noun_of(modality: str) -> str:
+    """What a person calls one of its items."""
+    return NOUNS.get(modality, "file")
+
+
+def icon_of(modality: str) -> str:
+    return ICONS.get(modality, "picture")
+
+
+def takes_of(modality: str) -> tuple[str, str]:
+    """(what may be asked with, in words; the same for a file dialogue)"""
+    words, types = TAKEN.get(modality, ("a file", ""))
+    return words, types
+
+
+def example_filter(modality: str) -> str:
+    """A filter that could be asked."""
+    return FILTERS.get(modality, "width >= 1000 and tag = 'holiday'")
