@@ -23,6 +23,8 @@ from morelike.wiring import Stores
 __all__ = ["Listed"]
 
 CHUNK = 1024**2
+SHOWN = 12
+"""So many letters of an id are shown, and it has digits among them nearly always."""
 ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_\-]{5,254}")
 
 
@@ -55,7 +57,7 @@ class Listed:
 
     def means(self, text: str) -> Literal["item", "text"]:
         """What a text means where items can be written down: one that is there by its id, else itself."""
-        if not ID.fullmatch(text):
+        if not ID.fullmatch(text) or (len(text) < SHOWN and text.isalpha()):  # "decade" is a word
             return "text"
         try:
             self.item(text)

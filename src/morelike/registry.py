@@ -129,6 +129,8 @@ COMPOSITES = Table(
     "composition of cards",
     {
         "concat": Row("morelike.composites:Concat"),
+        "conse": Row("morelike.conse:Conse"),
+        "views": Row("morelike.views:Views"),
     },
 )
 ENCODERS = Table(
@@ -138,9 +140,11 @@ ENCODERS = Table(
         "callable": Row("morelike.encoders.callable:reopen"),
         "classic": Row("morelike.encoders.classic:ClassicEncoder"),
         "classic-audio": Row("morelike.encoders.classic_audio:ClassicAudioEncoder"),
+        "hashed-text": Row("morelike.encoders.hashed_text:HashedTextEncoder"),
         "imported": Row("morelike.encoders.imported:ImportedEncoder"),
         "kmers": Row("morelike.encoders.kmers:KmerEncoder"),
         "landmarks": Row("morelike.encoders.landmarks:LandmarkEncoder"),
+        "mesh-shape": Row("morelike.encoders.mesh_shape:MeshShapeEncoder"),
         "minhash": Row("morelike.encoders.minhash:MinHashEncoder"),
         "molecule-bits": Row("morelike.encoders.molecule_bits:MoleculeBitsEncoder", extra="molecules"),
         "onnx": Row("morelike.encoders.onnx:OnnxEncoder"),
@@ -152,9 +156,12 @@ MODALITIES = Table(
     "modality",
     {
         "audio": Row("morelike.modalities.audio:AudioModality", extra="audio"),
+        "document": Row("morelike.modalities.document:DocumentModality", extra="documents"),
         "image": Row("morelike.modalities.image:ImageModality"),
+        "mesh": Row("morelike.modalities.mesh:MeshModality"),
         "molecule": Row("morelike.modalities.molecule:MoleculeModality", extra="molecules"),
         "sequence": Row("morelike.modalities.sequence:SequenceModality", extra="sequences"),
+        "text": Row("morelike.modalities.text:TextModality", extra="text"),
         "vectors": Row("morelike.modalities.vectors:VectorsModality"),
         "video": Row("morelike.modalities.video:VideoModality", extra="video"),
     },
@@ -193,7 +200,15 @@ SOURCES = Table(
     },
 )
 SKETCH_STORES = Table("sketch_stores", "sketch store", {"sqlite": Row("morelike.stores.sketches:SqliteSketchStore")})
-TERM_STORES = Table("term_stores", "term store", {"sqlite": Row("morelike.stores.terms:SqliteTermStore")})
+TERM_STORES = Table(  # by the catalog's name: the words lie where the catalog does
+    "term_stores",
+    "term store",
+    {
+        "mysql": Row("morelike.stores.catalog.terms:open_mysql_terms", extra="mysql"),
+        "postgresql": Row("morelike.stores.catalog.terms:open_postgresql_terms", extra="postgresql"),
+        "sqlite": Row("morelike.stores.terms:SqliteTermStore"),
+    },
+)
 VECTOR_STORES = Table(
     "vector_stores",
     "vector store",

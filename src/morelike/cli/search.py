@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import typer
 
@@ -43,6 +44,14 @@ ID_LENGTH = 12
 NOTHING_SIMILAR = "nearly every item of {} has a closer neighbour than this example has"
 WIDEST_BLOCKS = 120
 QUERY, ANSWER = "The query", "Which hits"
+UNITS: Mapping[str, Literal["page", "bases", "characters"]] = {
+    "document": "page",
+    "sequence": "bases",
+    "text": "characters",
+}
+"""What a part of an example is counted in, where it is not seconds."""
+UNIT_WORDS = {"page": "pages", "bases": "bases", "characters": "characters"}
+_COUNTED = re.compile(r"\s*([0-9][0-9,]{0,14})\s*(?:[-–]\s*([0-9][0-9,]{0,14}))?\s*")
 CALLED = {"bits": "bits", "tanimoto": "Tanimoto", "tversky": "Tversky"}
 """What the score is called where it is a unit of its field."""
 Parts = list[str] | None
@@ -96,7 +105,8 @@ def search(
         str | None,
         typer.Option(
             metavar="FROM-TO",
-            help="The part of the example that counts, in time: 3-8, 1:02-1:10.",
+            help="The part of the example that counts: in time (3-8, 1:02-1:10); in pages, bases or characters, where "
+            "items have these.",
             rich_help_panel=QUERY,
         ),
     ] = None,
@@ -165,7 +175,7 @@ def search(
             plus=parts.plus,
             minus=parts.minus,
             crop=None if crop is None else _box(crop),
-            at=None if at is None else _stretch(at),
+            at=None if at is None else _part(at, "" if several else searched.modality),
             filter=where,
             threshold=threshold,
             k=k,
@@ -282,6 +292,27 @@ def _said(why: Mapping[str, Any]) -> str:
     """An explanation on one line; what has parts of its own in brackets."""
     words = {name: f"({_said(value)})" if isinstance(value, Mapping) else value for name, value in why.items()}
     return ", ".join(f"{name}: {value}" for name, value in words.items())
+
+
+def _part(text: str, modality: str) -> Span:
+    """``3-8``, ``1:02-1:10`` as a span in seconds; in pages, bases or characters where items have these, written as
+    answers write it.
+    """
+    unit = UNITS.get(modality)
+    return _stretch(text) if unit is None else _counted(text, unit)
+
+
+def _counted(text: str, unit: Literal["page", "bases", "characters"]) -> Span:
+    from morelike.types import Span
+
+    found = _COUNTED.fullmatch(text.strip().removeprefix(unit))
+    first, last = (int(part.replace(",", "")) if part else 0 for part in found.groups()) if found else (0, 0)
+    if unit == "page" and found and found[2] is None:
+        last = first
+    if not found or not (1 <= first <= last if unit == "page" else first < last):
+        example = "3 or 3-5" if unit == "page" else "1000-2000"
+        raise UsageError(f"--at: {text[:40]!r} is no part in {UNIT_WORDS[unit]}", hint=f"for example: --at {example}")
+    return Span(unit, first, last)
 
 
 def _stretch(text: str) -> Span:

@@ -54,6 +54,18 @@ def test_words_find_words(papers: Any) -> None:
     assert [Path(hit["source"]).name for hit in ran.json["hits"]] == ["delta.epub"]
 
 
+def test_a_page_is_named_by_its_number(papers: Any, tmp_path: Path) -> None:
+    """--at 2: the second page of the example alone; a page that it does not have is refused."""
+    (tmp_path / "both.pdf").write_bytes(pdf("Flour and water make dough, and that becomes bread.", "A river's delta."))
+
+    ran = papers("search", "p", "both.pdf", "--at", "2", "--json")
+    assert ran.code == 0, ran.err
+    assert "delta" in Path(ran.json["hits"][0]["source"]).name + ran.json["hits"][0]["quote"]["text"]
+
+    assert papers("search", "p", "both.pdf", "--at", "7").code == 2
+    assert "is no part in pages" in papers("search", "p", "both.pdf", "--at", "0").err
+
+
 def test_a_document_is_an_example(papers: Any, tmp_path: Path) -> None:
     """By its words, its pages, or both; so is a picture of a page."""
     (tmp_path / "asked.docx").write_bytes(docx("Water and flour make bread."))

@@ -45,6 +45,21 @@ def test_letters_are_an_example(genes: Any) -> None:
         assert len(found.json["hits"]) == 4
 
 
+def test_a_part_is_named_in_bases(genes: Any, tmp_path: Path) -> None:
+    """--at takes what answers show under *where*; what is no part is refused in a sentence."""
+    (tmp_path / "one.fa").write_text(fasta(one=dna(0)[:300] + dna(3)[300:]))
+
+    found = genes("search", "g", "one.fa", "--at", "bases 300–600", "--json")
+    assert found.code == 0, found.err
+    assert found.json["hits"][0]["source"].endswith("#record=4")
+    assert found.json["hits"][0]["unit"]["identity"] == 1
+
+    for wrong in ("600-300", "ten", "1:00-1:10"):
+        refused = genes("search", "g", "one.fa", "--at", wrong)
+        assert refused.code == 2
+        assert "is no part in bases" in refused.err
+
+
 def test_a_file_is_an_example(genes: Any, tmp_path: Path) -> None:
     """A part of a gene in a packed file of its own; of a file of several it says how many."""
     (tmp_path / "part.fa.gz").write_bytes(gzip.compress(fasta(part=dna(3)[100:400]).encode()))
