@@ -18,7 +18,6 @@ from compat_servers import CompatServers, compat_server
 
 from morelike.library import Library
 
-pytest.importorskip("trimesh", reason="3D models need the extra `meshes`")
 pytestmark = pytest.mark.xdist_group("port 5000")
 
 LOADED = "Successfully loaded data, total count: {}"

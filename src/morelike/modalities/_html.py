@@ -1,7 +1,7 @@
 """The words of a web page, as they are shown: one pass over its tags, in time and memory of the page's own length.
 
 A browser's parser builds a tree, which takes the square of the length where a page nests without end, or a tag has
-endless attributes; words need no tree.
+endless attributes (measured with lexbor: 20 000 `<font><p>`, 0.4 MB, more than a minute); words need no tree.
 """
 
 from __future__ import annotations
