@@ -18,6 +18,7 @@ from morelike.search.filter import parse_filter
 from morelike.search.several import AUTO, check_for_several, suited
 from morelike.settings import Settings
 from morelike.types import Example, Query, Span
+from morelike.unpacking import holds_of
 
 __all__ = ["Across"]
 
@@ -67,9 +68,12 @@ class Across(ABC):
         """
         names = self.matching(collections)
         if not isinstance(example, Query):
+            holds = holds_of(None, self.settings)
 
             def one(other: Any, **told: Any) -> Example:
-                return as_example(other, self.settings, means=lambda word: self._means(word, names), **told)
+                return as_example(
+                    other, self.settings, means=lambda word: self._means(word, names), holds=holds, **told
+                )
 
             parts = [] if example is None else [one(example, crop=crop, at=at)]
             parts += [] if text is None else [Example("text", text)]

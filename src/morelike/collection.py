@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from mimetypes import guess_type
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from morelike.calibration import calibrate, calibration_of, keep_calibrated
 from morelike.dedup.methods import Duplicates
 from morelike.deletion import delete_items
 from morelike.dryrun import DryRun, dry_run
-from morelike.errors import MorelikeError, SpaceMismatch, StoreDamaged, UsageError
+from morelike.errors import MorelikeError, QueryError, SpaceMismatch, StoreDamaged, UsageError
 from morelike.evaluate import Evaluation, evaluate
 from morelike.examples import as_blob, as_example, as_sources, named
 from morelike.fields import keep_up
@@ -47,6 +48,9 @@ from morelike.wiring import Stores
 __all__ = ["OpenCollection"]
 
 T = TypeVar("T")
+
+TERMS: Final = "terms"
+"""The kind that a modality of words has: a text that is no place is words there."""
 
 
 class OpenCollection(Duplicates, Listed, Tagging):
@@ -230,7 +234,18 @@ class OpenCollection(Duplicates, Listed, Tagging):
         return Hits(self._asked(lambda search: search.answer(query)), self)
 
     def _example(self, example: Any, **told: Any) -> Example:
-        return as_example(example, self._stores.settings, means=self.means if self.reads_text else None, **told)
+        settings, kinds = self._stores.settings, self._modality.kinds
+        means = self._meant if TERMS in kinds else self.means if self.reads_text else None
+        holds = holds_of(self._modality, settings)
+        if holds is None and "text" in kinds:  # a table of texts is no list of examples either
+            holds = holds_of(None, settings)
+        return as_example(example, settings, means=means, holds=holds, **told)
+
+    def _meant(self, text: str) -> Literal["item", "text"]:
+        """Raises QueryError on a file's name: whoever mistypes one should not search for it."""
+        if guess_type(text)[0] and not any(map(str.isspace, text)):
+            raise QueryError(f"there is no file {text[:200]!r}", hint="as words it goes to --text")
+        return self.means(text)
 
     def search_many(self, queries: Sequence[Query]) -> list[Hits]:
         """What ``search`` answers to each, in less time: they share what the encoder and the index can share.

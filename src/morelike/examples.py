@@ -33,19 +33,22 @@ def as_example(
     crop: tuple[float, float, float, float] | None = None,
     at: Span | tuple[float, float] | None = None,
     means: Callable[[str], Literal["item", "text"]] | None = None,
+    holds: Holds | None = None,
 ) -> Example:
     """A path, URL, item id, bytes, PIL image, array (h, w, 3) uint8, Blob or Example; ``(example, weight)`` too.
 
     An array (n,) is a vector itself, as the collection's encoder would give it.
 
     ``at``: a Span, or (from, to) in seconds. ``means``: what a text that is no place means where items can be written
-    down. Raises QueryError, SourceError.
+    down. ``holds``: as ``open_source`` takes it; a table of items is an example itself then. Raises QueryError,
+    SourceError.
     """
     at = _span(at)
     if isinstance(example, Example):
         return replace(example, weight=weight * example.weight, crop=crop or example.crop, at=at or example.at)
     if isinstance(example, tuple) and len(example) == 2 and isinstance(example[1], int | float):
-        return as_example(example[0], settings, weight=weight * example[1], crop=crop, at=at, means=means)
+        weighed = weight * example[1]
+        return as_example(example[0], settings, weight=weighed, crop=crop, at=at, means=means, holds=holds)
     if isinstance(example, np.ndarray):
         return Example("payload", example if example.ndim == 1 else _picture(example), weight, crop, at)
     if isinstance(example, str) and not _is_place(example):
@@ -56,7 +59,7 @@ def as_example(
         raise QueryError(
             f"there is no file {example!r}", hint="an example is a file, a URL or an item's id; words go to text"
         )
-    return Example("blob", as_blob(example, settings), weight, crop, at)
+    return Example("blob", as_blob(example, settings, holds), weight, crop, at)
 
 
 def _span(at: Any) -> Span | None:
@@ -71,12 +74,12 @@ def _span(at: Any) -> Span | None:
     return Span("seconds", start, end)
 
 
-def as_blob(thing: Any, settings: Settings) -> Blob:
-    """One thing's bytes. Raises SourceError, UsageError."""
+def as_blob(thing: Any, settings: Settings, holds: Holds | None = None) -> Blob:
+    """One thing's bytes; ``holds`` as ``open_source`` takes it. Raises SourceError, UsageError, QueryError."""
     if isinstance(thing, Blob):
         return thing
     if isinstance(thing, str | Path):
-        _, blobs = open_source(str(thing), settings)
+        _, blobs = open_source(str(thing), settings, holds=holds)
         blob = next(blobs, None)
         if blob is None:
             raise SourceError(f"there is nothing in {thing}", hint="give one file")
@@ -117,6 +120,8 @@ def named(blobs: Iterator[Blob], only: Sequence[str]) -> Iterator[Blob]:
 
 
 def _is_place(text: str) -> bool:
+    if not text:  # the file system takes it for the current folder
+        return False
     if re.match(r"(https?|s3)://", text, re.IGNORECASE):
         return True
     try:

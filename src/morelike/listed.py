@@ -56,7 +56,7 @@ class Listed:
         return digest.hexdigest()
 
     def means(self, text: str) -> Literal["item", "text"]:
-        """What a text means where items can be written down: one that is there by its id, else itself."""
+        """What a text means where items can be written down, or are words: one that is there by its id, else itself."""
         if not ID.fullmatch(text) or (len(text) < SHOWN and text.isalpha()):  # "decade" is a word
             return "text"
         try:

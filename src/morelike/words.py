@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import groupby, pairwise
 
-__all__ = ["MOST_TERMS", "folded", "is_unspaced", "terms_asked", "terms_of"]
+__all__ = ["MOST_TERMS", "folded", "is_unspaced", "terms_asked", "terms_of", "wordless"]
 
 MOST_TERMS = 256
 """A long text is asked for by this many of its different terms, the first ones."""
@@ -21,6 +21,7 @@ _UNSPACED = re.compile(
 )
 """Words are not parted by spaces, or carry endings."""
 _SHORTEST_PLURAL = 4
+_LOOKED_AT = 1 << 16
 _ACCENTS = re.compile("[\u0300-\u036f]")
 
 
@@ -31,6 +32,11 @@ def folded(text: str) -> list[str]:
     apart = unicodedata.normalize("NFKD", text).casefold()
     words = unicodedata.normalize("NFC", _ACCENTS.sub("", apart)).translate(_SPACING).split()
     return [_singular(word) if word[-1] == "s" else word for word in words]
+
+
+def wordless(text: str) -> bool:
+    """Whether there is no word in it; it is read up to the first one."""
+    return not any(folded(text[start : start + _LOOKED_AT]) for start in range(0, len(text), _LOOKED_AT))
 
 
 def is_unspaced(word: str) -> bool:

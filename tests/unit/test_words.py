@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from morelike.words import MOST_TERMS, folded, is_unspaced, terms_asked, terms_of
+from morelike.words import MOST_TERMS, folded, is_unspaced, terms_asked, terms_of, wordless
 
 
 @pytest.mark.parametrize(
@@ -57,3 +57,12 @@ def test_long_queries_are_bounded() -> None:
     assert set(many.values()) == {1}
     some = terms_asked(" ".join(f"w{number % 100}x" for number in range(3000)))
     assert (len(some), set(some.values())) == (100, {2})
+
+
+@given(st.text())
+@example("?" * 70_000 + "a")
+@example("\u2122")
+@example("...")
+def test_a_text_is_wordless_where_no_word_is_found(text: str) -> None:
+    """However far into it the first one stands."""
+    assert wordless(text) == (not folded(text))

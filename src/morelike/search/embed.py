@@ -25,12 +25,15 @@ from morelike.search.reading import MOST_SEGMENTS, cut, readers, spread
 from morelike.types import WHOLE, Blob, Collection, Example, ItemState, Kind, Query, Space, Span, Vectors
 from morelike.vecmath import normalise
 from morelike.wiring import Stores
+from morelike.words import wordless
 
 __all__ = ["Embedder", "Embedding", "texts_of", "units"]
 
 FAR_TOO_SMALL = 1e-6
 IN_TIME = b"t"
 """What remembered vectors end with whose spans are remembered too; others end with another byte."""
+ONLY_WORDS = frozenset({"hashed-text"})
+"""Families of cards that see nothing but words: to a text without any, all others are equally unlike."""
 REMEMBERED = 32 * 1024**2
 """Larger examples are not read into memory, and their vectors not remembered."""
 
@@ -154,6 +157,8 @@ class Embedder:
                 self._blob(space, part.example, part, clock)
             return
         part.kind = "text"
+        if space.card.family in ONLY_WORDS and wordless(str(example.content)):
+            raise QueryError("the text has no words to search for", hint="it needs a letter or a digit")
         text = str(example.content).encode("utf-8", "surrogatepass")
         if not self._known(space, part, blake3.blake3(text).hexdigest()):
             part.prepared = [self.lane(space).encoder.prepare("text", example.content)]

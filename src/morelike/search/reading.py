@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 HEAD = 4096
 SURE = 0.5
-"""Another modality than the collection's own must be surer than this."""
+"""Another modality than the collection's own must be surer than this, where any is that sure."""
 MOST_SEGMENTS = 256
 """So many of an example's segments speak for it, evenly spread: a three-hour recording is no 10 000 queries."""
 FRAMES = 24
@@ -36,7 +36,8 @@ def readers(own: Modality, settings: Settings, blob: Blob, kinds: Container[Kind
     """The modalities that may read an example, the likeliest first: the collection's own wherever it knows the bytes.
 
     Others are asked for a picture of a film, a sound of a film, a film of a picture: where they give payloads of
-    ``kinds``. Raises UnknownMedia, SourceError.
+    ``kinds``. Of what nobody knows for sure, as a plain text is, the surest of these is taken. Raises UnknownMedia,
+    SourceError.
     """
     with decoding(blob):
         head = blob.read(HEAD)
@@ -47,17 +48,20 @@ def readers(own: Modality, settings: Settings, blob: Blob, kinds: Container[Kind
     others = []
     for name in MODALITIES:
         other = None if name == own.name else _loaded(name, settings)
-        if other is not None and (confidence := other.sniff(head, blob.name)) > max(SURE, sure):
-            others.append((-confidence, other))
-    others.sort(key=lambda pair: pair[0])
-    found += [other for _, other in others if any(kind in kinds for kind in other.kinds)]
+        if other is not None and (confidence := other.sniff(head, blob.name)) > sure:
+            others.append((confidence, other))
+    others.sort(key=lambda pair: -pair[0])
+    able = [(confidence, other) for confidence, other in others if any(kind in kinds for kind in other.kinds)]
+    found += [other for confidence, other in able if confidence > SURE]
     if found:
         return found
-    if others:
+    if others and others[0][0] > SURE:
         raise UnknownMedia(
             f"{blob.name or blob.uri} is of the modality {others[0][1].name}",
             hint=f"what is searched here is compared by: {', '.join(sorted(kinds)) or 'nothing yet'}",
         )
+    if able:
+        return [able[0][1]]
     recognise(blob, own)  # says what it is
     return [own]
 

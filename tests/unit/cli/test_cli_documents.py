@@ -43,6 +43,7 @@ def test_words_find_a_passage(papers: Any) -> None:
     assert best["span"] == {"unit": "characters", "start": 23, "end": 53}
     assert best["quote"]["text"] == "A delta is where a river ends."
     assert best["quote"]["page"] == 2
+    assert papers("search", "p", "a delta, where a river ends", "-k", "500", "--json").json["hits"] == ran.json["hits"]
 
 
 def test_words_find_words(papers: Any) -> None:
@@ -52,6 +53,15 @@ def test_words_find_words(papers: Any) -> None:
 
     ran = papers("search", "p", "--text", "delta", "--mode", "hybrid", "--filter", "title = 'On deltas'", "--json")
     assert [Path(hit["source"]).name for hit in ran.json["hits"]] == ["delta.epub"]
+
+
+def test_a_mistyped_name_is_not_searched_for(papers: Any) -> None:
+    """What looks like a file and is none is said to be missing; behind --text it is words."""
+    ran = papers("search", "p", "notthere.pdf")
+
+    assert ran.code == 2
+    assert "there is no file 'notthere.pdf'" in ran.err
+    assert papers("search", "p", "--text", "notthere.pdf").code == 0
 
 
 def test_a_page_is_named_by_its_number(papers: Any, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from morelike.server.pages.view import has_words, length_of, library_of, name_of
 from morelike.settings import Settings
 from morelike.types import WHOLE, Blob, Span
 from morelike.unpacking import configured
+from morelike.words import wordless
 
 __all__ = ["CROPPED", "fetched", "stash_of", "stashed", "uploaded", "written"]
 
@@ -68,11 +69,15 @@ def stashed(request: Request, opened: OpenCollection, blob: Blob) -> str:
 
 
 def written(request: Request, opened: OpenCollection, text: str) -> str:
-    """The token of an item that somebody wrote down. Raises DecodeError, which says where the text is wrong."""
+    """The token of an item that somebody wrote down. Raises DecodeError, which says where the text is wrong,
+    and QueryError.
+    """
     modality = configured(opened.modality, library_of(request).settings, opened.options)
     if isinstance(modality, ReadsText):
         return stashed(request, opened, modality.of_text(text))
     if has_words(opened.modality):
+        if wordless(text):
+            raise QueryError("the text has no words to search for", hint="it needs a letter or a digit")
         page = f"<!doctype html><html><body><p>{escape(text)}</p></body></html>"  # documents are files of their formats
         return stashed(request, opened, Blob.from_bytes(page.encode("utf-8", "replace"), "words.html"))
     raise QueryError(f"an item of {opened.modality} cannot be written down", hint="drop a file")
