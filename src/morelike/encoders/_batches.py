@@ -11,7 +11,7 @@ from morelike.errors import EncodeError, ModelError, UsageError
 from morelike.types import Card, Kind, Vectors
 from morelike.vecmath import normalise
 
-__all__ = ["check_kind", "finished", "nothing"]
+__all__ = ["check_kind", "check_revision", "finished", "nothing"]
 
 
 def check_kind(card: Card, kind: Kind) -> None:
@@ -20,6 +20,16 @@ def check_kind(card: Card, kind: Kind) -> None:
         raise UsageError(
             f"the card {card.name!r} takes {' and '.join(card.kinds)}, not {kind}",
             hint=f"`morelike encoders` lists the cards that take {kind}",
+        )
+
+
+def check_revision(card: Card, revision: int) -> None:
+    """Raises ModelError where the card is of another revision of its family than ``revision``, the present one."""
+    found = card.options.get("revision", revision)
+    if found != revision:
+        raise ModelError(
+            f"the card {card.id} is of revision {found} of `{card.family}`; this morelike has revision {revision}",
+            hint=f"`morelike reembed COLLECTION --encoder {card.name}` changes to the present one",
         )
 
 

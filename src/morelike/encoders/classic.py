@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from morelike.encoders._batches import check_kind, finished, nothing
+from morelike.encoders._batches import check_kind, check_revision, finished, nothing
 from morelike.encoders._pixels import checked_picture, squashed
 from morelike.errors import ModelError
 from morelike.settings import Settings
@@ -42,12 +42,7 @@ class ClassicEncoder:
 
     def __init__(self, card: Card, files: Mapping[str, Path], settings: Settings) -> None:
         del files, settings
-        revision = card.options.get("revision", _REVISION)
-        if revision != _REVISION:
-            raise ModelError(
-                f"the card {card.id} is of revision {revision} of `classic`; this morelike has revision {_REVISION}",
-                hint="`morelike reembed COLLECTION --encoder classic` changes to the present one",
-            )
+        check_revision(card, _REVISION)
         if card.dim != _DIM:
             raise ModelError(f"the card {card.name!r} says dim = {card.dim}, `classic` gives {_DIM}")
         self._card = card

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from morelike.encoders._batches import check_kind, finished, nothing
+from morelike.encoders._batches import check_kind, check_revision, finished, nothing
 from morelike.encoders._mel import LogMel
 from morelike.encoders._sound import Sound
 from morelike.errors import ModelError
@@ -62,12 +62,7 @@ class ClassicAudioEncoder:
 
     def __init__(self, card: Card, files: Mapping[str, Path], settings: Settings) -> None:
         del files, settings
-        revision = card.options.get("revision", _REVISION)
-        if revision != _REVISION:
-            raise ModelError(
-                f"the card {card.id} is of revision {revision} of `classic-audio`; this morelike has {_REVISION}",
-                hint="`morelike reembed COLLECTION --encoder classic-audio` changes to the present one",
-            )
+        check_revision(card, _REVISION)
         if card.dim != _DIM or dict(card.inputs) != {"audio": {"rate": _RATE}}:
             raise ModelError(
                 f"the card {card.name!r} says dim = {card.dim}, {dict(card.inputs)}",

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from morelike.encoders._batches import check_kind, finished, nothing
+from morelike.encoders._batches import check_kind, check_revision, finished, nothing
 from morelike.encoders._function_words import FUNCTION_WORDS
 from morelike.errors import EncodeError, ModelError
 from morelike.settings import Settings
@@ -46,12 +46,7 @@ class HashedTextEncoder:
 
     def __init__(self, card: Card, files: Mapping[str, Path], settings: Settings) -> None:
         del files, settings
-        revision = card.options.get("revision", _REVISION)
-        if revision != _REVISION:
-            raise ModelError(
-                f"the card {card.id} is of revision {revision} of `hashed-text`; this morelike has {_REVISION}",
-                hint=f"`morelike reembed COLLECTION --encoder {card.name}` changes to the present one",
-            )
+        check_revision(card, _REVISION)
         faults = [f"options.{name} is unknown" for name in sorted(set(card.options) - _OPTIONS)]
         if card.form != "dense" or list(card.inputs) != ["text"]:
             faults.append('it needs form = "dense" and [inputs.text] alone')

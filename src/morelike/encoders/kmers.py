@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from morelike.encoders._batches import check_kind, finished, nothing
+from morelike.encoders._batches import check_kind, check_revision, finished, nothing
 from morelike.encoders._kmer_codes import AMINO_ACIDS, blocks, canonical, codes_of, hashed_columns, is_dna, kmers
 from morelike.errors import EncodeError, ModelError
 from morelike.settings import Settings
@@ -44,12 +44,7 @@ class KmerEncoder:
     def __init__(self, card: Card, files: Mapping[str, Path], settings: Settings) -> None:
         del files, settings
         options = dict(card.options)
-        revision = options.get("revision", _REVISION)
-        if revision != _REVISION:
-            raise ModelError(
-                f"the card {card.id} is of revision {revision} of `kmers`; this morelike has revision {_REVISION}",
-                hint=f"`morelike reembed COLLECTION --encoder {card.name}` changes to the present one",
-            )
+        check_revision(card, _REVISION)
         faults = _faults(card, options)
         if faults:
             raise ModelError(f"the card {card.name!r} does not fit `kmers`: {'; '.join(faults)}")

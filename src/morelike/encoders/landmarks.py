@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from morelike.encoders._batches import check_kind
+from morelike.encoders._batches import check_kind, check_revision
 from morelike.encoders._peaks import HOP, peaks
 from morelike.encoders._sound import sound_at
 from morelike.errors import ModelError
@@ -37,12 +37,7 @@ class LandmarkEncoder:
 
     def __init__(self, card: Card, files: Mapping[str, Path], settings: Settings) -> None:
         del files, settings
-        revision = card.options.get("revision", _REVISION)
-        if revision != _REVISION:
-            raise ModelError(
-                f"the card {card.id} is of revision {revision} of `landmarks`; this morelike has revision {_REVISION}",
-                hint="`morelike reembed COLLECTION --encoder landmarks` changes to the present one",
-            )
+        check_revision(card, _REVISION)
         rates = {values.get("rate") for values in card.inputs.values()}
         if card.form != "sketch" or rates != {_RATE} or card.options.get("tick") != HOP / _RATE:
             raise ModelError(

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from morelike.encoders._batches import check_kind, finished, nothing
+from morelike.encoders._batches import check_kind, check_revision, finished, nothing
 from morelike.errors import EncodeError, ModelError
 from morelike.settings import Settings
 from morelike.types import Card, Kind, Mesh, Payload, Vectors
@@ -49,12 +49,7 @@ class MeshShapeEncoder:
 
     def __init__(self, card: Card, files: Mapping[str, Path], settings: Settings) -> None:
         del files, settings
-        revision = card.options.get("revision", _REVISION)
-        if revision != _REVISION:
-            raise ModelError(
-                f"the card {card.id} is of revision {revision} of `mesh-shape`; this morelike has {_REVISION}",
-                hint="`morelike reembed COLLECTION --encoder mesh-shape` changes to the present one",
-            )
+        check_revision(card, _REVISION)
         if card.dim != _DIM or list(card.inputs) != ["mesh"]:
             raise ModelError(
                 f"the card {card.name!r} says dim = {card.dim}, {dict(card.inputs)}",

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from morelike.encoders._batches import check_kind
+from morelike.encoders._batches import check_kind, check_revision
 from morelike.encoders._kmer_codes import blocks, canonical_kmers, codes_of, is_dna
 from morelike.encoders._murmur import hashes_of
 from morelike.errors import EncodeError, ModelError
@@ -34,12 +34,7 @@ class MinHashEncoder:
 
     def __init__(self, card: Card, files: Mapping[str, Path], settings: Settings) -> None:
         del files, settings
-        revision = card.options.get("revision", _REVISION)
-        if revision != _REVISION:
-            raise ModelError(
-                f"the card {card.id} is of revision {revision} of `minhash`; this morelike has revision {_REVISION}",
-                hint=f"`morelike reembed COLLECTION --encoder {card.name}` changes to the present one",
-            )
+        check_revision(card, _REVISION)
         k, scaled = card.options.get("k"), card.options.get("scaled")
         if card.form != "sketch" or type(k) is not int or not 1 <= k <= _LONGEST:
             raise ModelError(f"the card {card.name!r} does not fit `minhash`", hint="form = sketch, options.k 1 to 31")

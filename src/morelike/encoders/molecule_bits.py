@@ -20,7 +20,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from morelike.encoders._batches import check_kind
+from morelike.encoders._batches import check_kind, check_revision
 from morelike.errors import EncodeError, MissingExtra, ModelError
 from morelike.rdkit_log import quiet
 from morelike.settings import Settings
@@ -48,12 +48,7 @@ class MoleculeBitsEncoder:
                 f"the card {card.name!r} needs the package 'rdkit'", hint="pip install 'morelike[molecules]'"
             )
         self._threads = settings.workers or os.cpu_count() or 1
-        revision = card.options.get("revision", _REVISION)
-        if revision != _REVISION:
-            raise ModelError(
-                f"the card {card.id} is of revision {revision} of `molecule-bits`; this morelike has {_REVISION}",
-                hint="`morelike reembed COLLECTION --encoder NAME` changes to a present one",
-            )
+        check_revision(card, _REVISION)
         self._name = str(card.options.get("fingerprint", ""))
         if self._name not in _MAKERS:
             raise ModelError(

@@ -13,9 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import IO, Any, BinaryIO, Final, NoReturn
+from typing import IO, Any, Final, NoReturn
 
 from morelike.errors import SourceError
+from morelike.modalities._forward import ForwardStream
 from morelike.types import Blob
 
 __all__ = [
@@ -105,25 +106,10 @@ def lines_of(blob: Blob, *, longest: int = LONGEST_LINE) -> Iterator[Line]:
             yield Line(number, None if too_long else data.decode("utf-8", "replace").rstrip("\r\n"))
 
 
-class _Raw(io.RawIOBase):
-    """Any source's stream, for a buffer around it: some can be read forwards only."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        data = self._stream.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
-
-
 @contextmanager
 def _unpacked(blob: Blob) -> Iterator[IO[bytes]]:
     with blob.open() as stream:
-        buffered = io.BufferedReader(_Raw(stream), _BUFFER)
+        buffered = io.BufferedReader(ForwardStream(stream), _BUFFER)
         if buffered.peek(2)[:2] != _GZIP:
             yield buffered
             return

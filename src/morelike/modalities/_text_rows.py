@@ -8,9 +8,10 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Final, TextIO
+from typing import Any, Final, TextIO
 
 from morelike.errors import DecodeError, SourceError
+from morelike.modalities._forward import ForwardStream
 from morelike.modalities._text_bytes import encoding_of
 from morelike.modalities._text_formats import Form, header_of
 from morelike.types import Blob
@@ -47,26 +48,11 @@ def rows_of(blob: Blob, form: Form, label: str) -> Iterator[Row]:
             yield from _json_array(text, label)
 
 
-class _Raw(io.RawIOBase):
-    """Any source's stream, for a buffer around it: some can be read forwards only."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        data = self._stream.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
-
-
 @contextmanager
 def _characters(blob: Blob, label: str) -> Iterator[TextIO]:
     """Bytes that are no UTF-8 become lone surrogates, so that the one row they are in can be named."""
     with blob.open() as stream:
-        buffered = io.BufferedReader(_Raw(stream), _BUFFER)
+        buffered = io.BufferedReader(ForwardStream(stream), _BUFFER)
         try:
             name = encoding_of(buffered.peek(_BUFFER), label)
         except DecodeError as error:
