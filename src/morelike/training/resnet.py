@@ -1,24 +1,50 @@
-"""ResNet-50 (He et al. 2016) in plain torch, two endings. Parameters are named as in the published checkpoints.
+"""Residual networks (He et al. 2016) in plain torch. Parameters are named as in the published checkpoints.
 
 v1.5: a bottleneck's stride lies in its 3 × 3 convolution, not in the first 1 × 1.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
-__all__ = ["GeM", "ResNet50", "ResNet50Gem512"]
+__all__ = ["BasicBlock", "GeM", "ResNet50", "ResNet50Gem512", "stages"]
 
-_STAGES = ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2))  # channels inside, bottlenecks, stride
+_CHANNELS = (64, 128, 256, 512)
+"""Inside the blocks of a stage. Every stage but the first halves height and width."""
+_BOTTLENECKS = (3, 4, 6, 3)
 
 
-class Bottleneck(nn.Module):  # type: ignore[misc]  # torch is not followed by the type checker
-    """1 × 1, 3 × 3, 1 × 1 convolutions around a shortcut: (n, inputs, h, w) to (n, 4 · channels, h/s, w/s)."""
+class BasicBlock(nn.Module):  # type: ignore[misc]  # torch is not followed by the type checker
+    """Two 3 × 3 convolutions around a shortcut: (n, inputs, h, w) to (n, channels, h/s, w/s)."""
+
+    expansion = 1
 
     def __init__(self, inputs: int, channels: int, stride: int) -> None:
         super().__init__()
-        outputs = 4 * channels
+        self.conv1 = nn.Conv2d(inputs, channels, 3, stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels)
+        self.relu = nn.ReLU(inplace=True)
+        self.downsample = _shortcut(inputs, channels, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        shortcut = x if self.downsample is None else self.downsample(x)
+        y = self.relu(self.bn1(self.conv1(x)))
+        return self.relu(self.bn2(self.conv2(y)) + shortcut)
+
+
+class Bottleneck(nn.Module):  # type: ignore[misc]  # as above
+    """1 × 1, 3 × 3, 1 × 1 convolutions around a shortcut: (n, inputs, h, w) to (n, 4 · channels, h/s, w/s)."""
+
+    expansion = 4
+
+    def __init__(self, inputs: int, channels: int, stride: int) -> None:
+        super().__init__()
+        outputs = self.expansion * channels
         self.conv1 = nn.Conv2d(inputs, channels, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(channels)
         self.conv2 = nn.Conv2d(channels, channels, 3, stride, padding=1, bias=False)
@@ -26,9 +52,7 @@ class Bottleneck(nn.Module):  # type: ignore[misc]  # torch is not followed by t
         self.conv3 = nn.Conv2d(channels, outputs, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(outputs)
         self.relu = nn.ReLU()
-        self.downsample = None
-        if stride != 1 or inputs != outputs:
-            self.downsample = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+        self.downsample = _shortcut(inputs, outputs, stride)
 
     def forward(self, x: Tensor) -> Tensor:
         shortcut = x if self.downsample is None else self.downsample(x)
@@ -64,15 +88,22 @@ class GeM(nn.Module):  # type: ignore[misc]  # as above
         return x.clamp(min=1e-6).pow(self.p).mean(dim=(2, 3)).pow(1 / self.p)
 
 
-def _stages() -> list[nn.Sequential]:
-    stages, inputs = [], 64
-    for channels, count, stride in _STAGES:
-        blocks = [
-            Bottleneck(inputs if i == 0 else 4 * channels, channels, stride if i == 0 else 1) for i in range(count)
-        ]
-        stages.append(nn.Sequential(*blocks))
-        inputs = 4 * channels
-    return stages
+def stages(block: type[BasicBlock] | type[Bottleneck], counts: tuple[int, int, int, int]) -> list[nn.Sequential]:
+    """The four stages of a residual network that has ``counts`` blocks in them: (n, 64, h, w) to (n, c, h/8, w/8)."""
+    outputs = [block.expansion * channels for channels in _CHANNELS]
+    made = []
+    for stage, (inputs, own) in enumerate(pairwise([64, *outputs])):
+        blocks = [block(inputs, _CHANNELS[stage], 1 if stage == 0 else 2)]
+        blocks += [block(own, _CHANNELS[stage], 1) for _ in range(counts[stage] - 1)]
+        made.append(nn.Sequential(*blocks))
+    return made
+
+
+def _shortcut(inputs: int, outputs: int, stride: int) -> nn.Sequential | None:
+    """None where the block's input can be added as it is."""
+    if stride == 1 and inputs == outputs:
+        return None
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
 
 
 class ResNet50(nn.Module):  # type: ignore[misc]  # as above
@@ -84,7 +115,7 @@ class ResNet50(nn.Module):  # type: ignore[misc]  # as above
         self.bn1 = nn.BatchNorm2d(64)
         self.relu = nn.ReLU()
         self.maxpool = nn.MaxPool2d(3, 2, padding=1)
-        self.layer1, self.layer2, self.layer3, self.layer4 = _stages()
+        self.layer1, self.layer2, self.layer3, self.layer4 = stages(Bottleneck, _BOTTLENECKS)
         self.fc = nn.Linear(2048, 1000)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -98,10 +129,10 @@ class ResNet50Gem512(nn.Module):  # type: ignore[misc]  # as above
 
     def __init__(self) -> None:
         super().__init__()
-        stages = _stages()
-        stages[3][2] = CutBottleneck()
+        parts = stages(Bottleneck, _BOTTLENECKS)
+        parts[3][2] = CutBottleneck()
         stem = (nn.Conv2d(3, 64, 7, 2, padding=3, bias=False), nn.BatchNorm2d(64), nn.ReLU(), nn.MaxPool2d(3, 2, 1))
-        self.features = nn.Sequential(*stem, *stages)
+        self.features = nn.Sequential(*stem, *parts)
         self.pool = GeM()
 
     def forward(self, x: Tensor) -> Tensor:
