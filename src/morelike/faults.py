@@ -11,6 +11,7 @@ __all__ = [
     "MOVE_POINTS",
     "POINTS",
     "REEMBED_POINTS",
+    "TRAIN_POINTS",
     "install",
     "reached",
 ]
@@ -78,6 +79,13 @@ IMPORT_POINTS = (
     "catalog.restored",
     "import.rest",  # the items of a collection are in; the ledger and what else is said of them is not
     "import.finished",
+)
+
+TRAIN_POINTS = (
+    "iteration.done",  # one more step of the network; nothing of it is on the disk
+    "curve.written",  # a line is in the curve, not yet in a checkpoint
+    "checkpoint.writing",
+    "checkpoint.written",
 )
 
 _handler: Callable[[str], None] | None = None

@@ -29,6 +29,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "models": ("morelike.cli.models", "List, fetch, import, convert and verify encoders' weights."),
     "reembed": ("morelike.cli.reembed", "Give a collection another encoder, while it is searched as before."),
     "eval": ("morelike.cli.eval", "Measure how well a collection finds items of the same label."),
+    "train": (
+        "morelike.cli.train",
+        "Train networks that compose a picture and words: data, training, export.",
+    ),
     "jobs": (
         "morelike.cli.jobs",
         "List, stop and retry what `morelike serve` does behind requests.",

@@ -12,6 +12,7 @@ from morelike.cli.text import clean, human_size, shorten_middle
 
 if TYPE_CHECKING:
     from morelike.progress import Progress
+    from morelike.training.composed.loop import Moment
 
 __all__ = ["Reporter", "describe"]
 
@@ -76,6 +77,14 @@ class Reporter:
         of = f" of {human_size(total)}" if total else ""
         self._show(f"{clean(name)}: {human_size(done)}{of}", "", done, total or None)
 
+    def drawn(self, done: int, total: int) -> None:
+        """What ``write_css`` calls."""
+        self._show(f"{done} of {total} pictures", "", done, total)
+
+    def train(self, moment: Moment) -> None:
+        """What ``training.composed.loop.train`` calls."""
+        self._show(_trained(moment), "", moment.iteration, moment.of)
+
     def note(self, sentence: str) -> None:
         """A remark in between, above the bar where there is one."""
         if self._quiet:
@@ -108,4 +117,17 @@ def describe(progress: Progress, verb: str = "added") -> str:
     if progress.eta is not None:
         minutes, seconds = divmod(round(progress.eta), 60)
         parts.append(f"{minutes}:{seconds:02} left")
+    return ", ".join(parts)
+
+
+def _trained(moment: Moment) -> str:
+    """``iteration 1200 of 20000, loss 0.412, 830 pictures/s, 12:30 left``, or what is done besides."""
+    if moment.note:
+        return clean(moment.note)
+    parts = [f"iteration {moment.iteration} of {moment.of}"]
+    if moment.loss is not None:
+        parts.append(f"loss {moment.loss:.4g}")
+    if moment.left is not None:
+        minutes, seconds = divmod(round(moment.left), 60)
+        parts += [f"{moment.rate:.0f} pictures/s", f"{minutes}:{seconds:02} left"]
     return ", ".join(parts)
