@@ -23,6 +23,7 @@ REAL: Mapping[str, int] = {
     "image": 5000,
     "image-engine": 6200,
     "image-objects": 5000,
+    "image-text": 7000,
     "molecule": 5000,
     "objects3d": 5000,
     "qa": 8000,

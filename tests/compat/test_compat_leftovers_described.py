@@ -16,6 +16,7 @@ from PIL import Image
 from morelike.server.compat.older import OLDER
 from morelike.testing.images import synthetic_image, write_images
 from morelike.testing.sounds import write_sounds
+from morelike.testing.toys import ToyJointEncoder
 
 NAMES = tuple(OLDER)
 METHODS = {"get", "post", "delete"}
@@ -33,6 +34,8 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CompatServers]
     for number in range(2):
         write_box(root / "models" / f"{number}.off", number)
     with compat_server(folder / "library", *NAMES, allow_roots=(root,)) as running:
+        words = running.library.collection("milvus_kt", modality="image", encoder=ToyJointEncoder())
+        words.add(str(root / "pictures"))  # of image-text, which loads nothing itself
         yield running
 
 
@@ -89,9 +92,12 @@ def test_every_route_shows_what_it_answers(servers: CompatServers, name: str) ->
     document = described(servers, name)
     schemas = document["components"]["schemas"]
     assert "HTTPValidationError" not in schemas
-    assert schemas["Failure"]["properties"].keys() == (
-        {"succeed", "message"} if name == "image-engine" else {"status", "msg"}
-    )
+    if name == "image-text":
+        assert [part["type"] for part in schemas["Failure"]["prefixItems"]] == ["string", "integer"]
+    else:
+        assert schemas["Failure"]["properties"].keys() == (
+            {"succeed", "message"} if name == "image-engine" else {"status", "msg"}
+        )
     for (_, path), route in operations(document).items():
         assert "422" not in route["responses"], path
         assert route["responses"]["default"]["content"]["application/json"]["schema"] == {
@@ -225,7 +231,7 @@ def _texts(client: Client, root: str) -> Iterator[tuple[str, str, Answer]]:  # i
 def _questions(client: Client, root: str) -> Iterator[tuple[str, str, Answer]]:  # likewise
     yield "post", "/qa/count", client.post("/qa/count")
     yield "post", "/qa/load_data", client.post("/qa/load_data")
-    rows = {"file": ("a.csv", "question,answer\nWhat is red?,A dress\nWhat is blue?,A coat\n")}
+    rows = {"file": ("a.csv", "question,answer\nWhat is red?,A dress\nWhat is blue?,A coat\nWhat is it?,A hat\n")}
     yield "post", "/qa/load_data", client.post("/qa/load_data", files=rows)
     for query in ({"question": "What is red?"}, {"question": "What is green?"}, {}):
         yield "get", "/qa/search", client.get("/qa/search", params=query)
@@ -233,6 +239,17 @@ def _questions(client: Client, root: str) -> Iterator[tuple[str, str, Answer]]: 
     yield "post", "/qa/count", client.post("/qa/count")
     for _ in range(2):
         yield "post", "/qa/drop", client.post("/qa/drop")
+
+
+def _words(client: Client, root: str) -> Iterator[tuple[str, str, Answer]]:  # it reads no folder
+    path, files = "/getSimilarResult", {"Image": picture()}
+    for table in ("milvus_kt", "none", "a b"):
+        named = {"table_name": table}
+        yield "get", "/countTable", client.get("/countTable", params=named)
+        yield "post", path, client.post(path, params={"Text": "red", **named}, files=files)
+    yield "post", path, client.post(path, files=files)
+    yield "post", path, client.post(path, params={"Text": "red"})
+    yield "get", "/getImage", client.get("/getImage")
 
 
 def _models(client: Client, root: str) -> Iterator[tuple[str, str, Answer]]:
@@ -260,6 +277,7 @@ def _models(client: Client, root: str) -> Iterator[tuple[str, str, Answer]]:
         ("text", _texts),
         ("qa", _questions),
         ("objects3d", _models),
+        ("image-text", _words),
     ],
 )
 def test_answers_are_as_described(servers: CompatServers, name: str, asked: Any) -> None:

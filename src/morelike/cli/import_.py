@@ -34,6 +34,7 @@ morelike import /backup/library photos
 morelike import vectors faces faces.npy --metric cosine
 morelike import vectors photos photos.parquet --encoder dinov2-small
 morelike import --from bootcamp photos --table milvus_img_search --encoder resnet50
+morelike import --from bootcamp shapes --npy img.npy --pictures images --encoder tirg-css
 """
 
 VECTORS = "vectors"
@@ -134,6 +135,23 @@ def import_(
             rich_help_panel=OLDER,
         ),
     ] = None,
+    npy: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="bootcamp: img.npy of the composed server, or its folder, in the place of MySQL and Milvus; a row is "
+            "of the picture with its number.",
+            rich_help_panel=OLDER,
+        ),
+    ] = None,
+    pictures: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR",
+            help="--npy: where its css_test_000000.png … are; else as OUT_PATH says, or `images` beside it.",
+            rich_help_panel=OLDER,
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Bring in collections of a bundle, ready-made vectors, or an older server's data.
@@ -145,11 +163,13 @@ def import_(
     if origin is not None:
         if alien := next((key for key, one in {"ids": ids, "metric": metric, "name": name}.items() if one), None):
             raise UsageError(f"--{alien} goes with `import vectors`")
-        asked = Asked(origin, tuple(what), encoder, modality, mysql, milvus, table, tuple(path or ()), minio)
+        where = (mysql, milvus, table, tuple(path or ()), minio, npy, pictures)
+        asked = Asked(origin, tuple(what), encoder, modality, *where)
         with _library(session, dry_run=dry_run) as library:
             import_older(session, library, asked, dry_run=dry_run, as_json=as_json)
         return
     older = {"mysql": mysql, "milvus": milvus, "table": table, "path": path, "minio": minio}
+    older |= {"npy": npy, "pictures": pictures}
     if alien := next((key for key, one in older.items() if one), None):
         raise UsageError(f"--{alien} goes with --from bootcamp or --from image-engine")
     options: dict[str, Any] = {"ids": ids, "encoder": encoder, "modality": modality, "metric": metric, "name": name}

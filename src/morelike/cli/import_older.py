@@ -39,6 +39,8 @@ class Asked:
     table: str | None
     path: tuple[str, ...]
     minio: str | None = field(repr=False)
+    npy: str | None = None
+    pictures: str | None = None
 
     @property
     def collection(self) -> str:
@@ -55,6 +57,8 @@ class Asked:
         from morelike.moving.older import Old
         from morelike.moving.places import BUCKET, parse_moved
 
+        if self.npy or self.pictures:
+            return self._published()
         table, _, vectors = (self.table or "").partition(":")
         if self.kind == "bootcamp":
             if self.minio:
@@ -83,6 +87,19 @@ class Asked:
             objects=objects,
             moved=parse_moved(self.path),
         )
+
+    def _published(self) -> Old:
+        """A file of vectors and a folder of pictures; no server is asked. Raises UsageError."""
+        from morelike.moving.older import Old
+        from morelike.moving.places import parse_moved
+
+        alien = {"mysql": self.mysql, "milvus": self.milvus, "table": self.table, "minio": self.minio}
+        if self.kind != "bootcamp" or not self.npy:
+            raise UsageError("--npy and --pictures go with --from bootcamp", hint="--npy img.npy --pictures images")
+        if name := next((key for key, one in alien.items() if one), None):
+            raise UsageError(f"--{name} does not go with --npy", hint="the file stands for MySQL and Milvus")
+        pictures = self.pictures or os.environ.get("OUT_PATH", "").strip()
+        return Old(kind=self.kind, mysql="", moved=parse_moved(self.path), npy=self.npy, pictures=pictures)
 
 
 def _environment() -> dict[str, str]:

@@ -21,7 +21,7 @@ from morelike.deletion import delete_items
 from morelike.errors import ItemError, SourceError, SpaceMismatch
 from morelike.ledger import Ledger
 from morelike.moving.places import MOST_VECTORS, Place
-from morelike.moving.vectors import OldVectors
+from morelike.moving.vectors import FetchesVectors
 from morelike.prepare import Budget, Reading, chunked, decode_pool, decoding, map_ahead, read_blob
 from morelike.progress import Meter, Progress
 from morelike.protocols import Modality
@@ -97,7 +97,7 @@ class Move:
         found: Collection,
         modality: Modality,
         space: Space,
-        vectors: OldVectors,
+        vectors: FetchesVectors,
         *,
         keep: bool,
         origin: str,

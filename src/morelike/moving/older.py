@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Event
 from typing import Any, Final, Literal
 
@@ -16,8 +17,9 @@ from morelike.lanes import Lanes
 from morelike.moving.alike import Alike
 from morelike.moving.moves import DONE, Check, Move, MoveReport
 from morelike.moving.places import BUCKET, Place, demo_places, engine_places
-from morelike.moving.tables import OldTable
-from morelike.moving.vectors import OldVectors
+from morelike.moving.published import Published, pictures_of
+from morelike.moving.tables import OldTable, Rows
+from morelike.moving.vectors import FetchesVectors, OldVectors
 from morelike.prepare import chunked
 from morelike.progress import Progress
 from morelike.protocols import Modality
@@ -46,6 +48,7 @@ class Old:
 
     ``vectors``: the collection in Milvus, where it has another name than the table. ``moved``: where folders of the old
     server are on this machine. ``objects``: settings of the S3 server, by name, where they are not the library's own.
+    ``npy``: the published file of vectors in the place of MySQL and Milvus, or its folder; ``pictures``: theirs.
     """
 
     kind: OldKind
@@ -56,6 +59,8 @@ class Old:
     bucket: str = BUCKET
     objects: Mapping[str, Any] = field(default_factory=dict, repr=False)
     moved: Mapping[str, str] = field(default_factory=dict)
+    npy: str = ""
+    pictures: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,7 @@ class Mover:
     def coming(self) -> OldComing:
         """Raises what ``run`` raises before it writes anything."""
         self._check_name()
-        with self._table() as table:
+        with self._hinting(), self._table() as table:
             modality = self._modality_of(table)
             self._places(table)
             if self._encoder is None:
@@ -110,7 +115,7 @@ class Mover:
         Raises UsageError, SpaceMismatch, SettingsError, ModelError, MissingExtra, StoreError.
         """
         self._check_name()
-        with self._table() as table:
+        with self._hinting(), self._table() as table:
             modality = self._modality_of(table)
             places = self._places(table)
             total = None if modality == "video" else table.count()  # of a film there are many rows
@@ -130,7 +135,9 @@ class Mover:
 
     # What is read
 
-    def _table(self) -> OldTable:
+    def _table(self) -> OldTable | Published:
+        if self._old.npy:
+            return self._published()
         name = self._old.table or TABLES[self._old.kind]
         if not name:
             raise UsageError("which table is it?", hint="--table NAME, as DEFAULT_TABLE or MILVUS_TABLE had it")
@@ -138,7 +145,33 @@ class Mover:
             raise UsageError("where is the old server's MySQL?", hint="--mysql mysql://USER:PASSWORD@HOST:3306/NAME")
         return OldTable(self._old.mysql, name)
 
-    def _vectors(self) -> OldVectors:
+    def _published(self) -> Published:
+        file = Path(self._old.npy).expanduser()
+        found = Published(file, pictures_of(file, self._old.pictures))
+        if self._encoder is None:
+            raise UsageError(
+                f"which encoder made the vectors of {found.name}? Those of others cannot be compared with them",
+                hint=f"--encoder NAME, one of {found.dim} numbers; {self._anew}",
+            )
+        return found
+
+    @property
+    def _anew(self) -> str:
+        return f"or have the pictures encoded anew: `morelike add {self._name} FOLDER --in-place --encoder NAME`"
+
+    @contextmanager
+    def _hinting(self) -> Iterator[None]:
+        """Without --encoder nothing is encoded anew where a file of vectors was named: say what does it."""
+        try:
+            yield
+        except SpaceMismatch as error:
+            if not self._old.npy:
+                raise
+            raise SpaceMismatch(error.message, hint=f"name the encoder that made them, {self._anew}") from error
+
+    def _vectors(self) -> OldVectors | Published:
+        if self._old.npy:
+            return self._published()
         if not self._old.milvus:
             raise UsageError(
                 f"where are the vectors that {self._encoder} made?",
@@ -147,13 +180,13 @@ class Mover:
         name = self._old.vectors or self._old.table or TABLES[self._old.kind]
         return OldVectors(self._old.milvus, name, self._stores.settings)
 
-    def _places(self, table: OldTable) -> Iterator[Place]:
+    def _places(self, table: Rows) -> Iterator[Place]:
         settings = self._stores.settings
         if self._old.kind == "image-engine":
             return engine_places(table, settings.model_copy(update=dict(self._old.objects)), self._old.bucket)
         return demo_places(table, settings, self._old.moved)
 
-    def _modality_of(self, table: OldTable) -> str:
+    def _modality_of(self, table: Rows) -> str:
         if self._old.kind == "image-engine":
             return "image"
         if self._asked_for is not None:
@@ -168,7 +201,7 @@ class Mover:
         if self._encoder is not None and self._there() is None:
             resolve_card(self._encoder, self._stores.settings)
 
-    def _check_width(self, vectors: OldVectors) -> None:
+    def _check_width(self, vectors: FetchesVectors) -> None:
         card = resolve_card(self._encoder or "", self._stores.settings) if self._there() is None else None
         if card is not None and (card.form != "dense" or card.dim != vectors.dim):
             raise SpaceMismatch(
@@ -212,7 +245,7 @@ class Mover:
     def _move(
         self,
         found: Collection,
-        vectors: OldVectors,
+        vectors: FetchesVectors,
         places: Iterator[Place],
         *,
         total: int | None,
@@ -240,7 +273,7 @@ class Mover:
 
     @property
     def _origin(self) -> str:
-        return f"{self._old.kind}:{self._old.table or TABLES[self._old.kind]}"
+        return f"{self._old.kind}:{self._old.npy or self._old.table or TABLES[self._old.kind]}"
 
     def _space(self, found: Collection) -> Space:
         spaces = [one for one in self._stores.catalog.spaces(found) if one.active and one.has_vectors]

@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import Any, Final
 
 from morelike.errors import SourceError, UsageError
-from morelike.moving.tables import LONGEST, OldTable
+from morelike.moving.tables import LONGEST, Rows
 from morelike.settings import Settings
 from morelike.sources.opening import check_allowed, clean_text, failing_blob, file_blob, safe_name, why
 from morelike.sources.s3 import object_at, split_address
@@ -61,14 +61,14 @@ class Place:
 # -- the demo servers: a row a file, or a row for each frame or object of it
 
 
-def demo_places(table: OldTable, settings: Settings, moved: Mapping[str, str]) -> Places:
+def demo_places(table: Rows, settings: Settings, moved: Mapping[str, str]) -> Places:
     """``moved``: where a folder of the old server is on this machine. Raises UsageError on another kind of table."""
     path = _path_column(table)
     rows = table.rows([_ID, path], order=[path, _ID])
     return _by_path(table.name, rows, settings, moved)
 
 
-def _path_column(table: OldTable) -> str:
+def _path_column(table: Rows) -> str:
     names = [column.name for column in table.columns]
     texts = [column.name for column in table.columns if column.is_text and column.name != _ID]
     known = [name for name in _PATHS if name in texts]
@@ -138,7 +138,7 @@ def _nowhere(uri: str, reason: str, hint: str = "") -> Place:
 # -- the image engine: a row an upload, its bytes an object in a bucket
 
 
-def engine_places(table: OldTable, settings: Settings, bucket: str) -> Places:
+def engine_places(table: Rows, settings: Settings, bucket: str) -> Places:
     """Raises UsageError on another kind of table."""
     names = [column.name for column in table.columns]
     if lacking := sorted(_ENGINE_NEEDS - set(names)):

@@ -6,14 +6,14 @@ import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from morelike.errors import MissingExtra, SettingsError, StoreError, StoreUnreachable, UsageError
 from morelike.stores.catalog.engine.addresses import read_address
 from morelike.stores.catalog.engine.mysql import OPTIONS, tls_options
 from morelike.stores.catalog.engine.server import CONNECT_SECONDS, keep_alive, one_line
 
-__all__ = ["LONGEST", "Column", "OldTable"]
+__all__ = ["LONGEST", "Column", "OldTable", "Rows"]
 
 LONGEST: Final = 1000
 """Characters of one value; what is longer comes cut off, one character longer than this."""
@@ -35,6 +35,17 @@ class Column:
         self.name = name
         self.is_text = kind.lower() in _TEXTS
         self.is_number = kind.lower() in _NUMBERS
+
+
+class Rows(Protocol):
+    """A table to read, wherever it is; ``rows`` as ``OldTable`` says."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def columns(self) -> Sequence[Column]: ...
+    def count(self) -> int: ...
+    def rows(self, names: Sequence[str], *, order: Sequence[str]) -> Iterator[tuple[Any, ...]]: ...
 
 
 class OldTable:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from urllib.parse import unquote, urlsplit
 
 import numpy as np
@@ -16,7 +16,7 @@ from morelike.errors import SettingsError, StoreError, StoreUnreachable, UsageEr
 from morelike.settings import Settings
 from morelike.stores.vectors._milvus_line import MAKE, READ, Line, Missing, NotLoaded, Place
 
-__all__ = ["OldVectors"]
+__all__ = ["FetchesVectors", "OldVectors"]
 
 _AT_ONCE: Final = 4 * 1024**2
 """Bytes of vectors in one answer."""
@@ -28,6 +28,17 @@ _INT64, _VARCHAR, _FLOATS = 5, 21, 101
 """Milvus' own numbers of the types."""
 _HASHES: Final = "hash_code"
 _MD5: Final = re.compile(r"[0-9a-f]{32}")
+
+
+class FetchesVectors(Protocol):
+    """Vectors of ``dim`` numbers by their ids, wherever they are; ``where`` is for sentences."""
+
+    @property
+    def where(self) -> str: ...
+    @property
+    def dim(self) -> int: ...
+    def fetch(self, ids: Sequence[int]) -> dict[int, NDArray[np.float32]]: ...
+    def fetch_by_hash(self, md5s: Sequence[str]) -> dict[str, NDArray[np.float32]]: ...
 
 
 class OldVectors:

@@ -87,7 +87,9 @@ def _document(app: FastAPI, older: Older, refusal: Mapping[str, Any]) -> dict[st
 
 
 def _shape(sample: Any) -> dict[str, Any]:
-    """The JSON schema of what a sample is one of: lists of rows like its first, other lists as long as they are."""
+    """The JSON schema of what a sample is one of: lists of rows like its first, or of several values that are alike;
+    other lists are as long as they are.
+    """
     if sample is None:
         return {"type": "null"}
     if isinstance(sample, bool):
@@ -100,6 +102,7 @@ def _shape(sample: Any) -> dict[str, Any]:
         inner = {str(key): _shape(value) for key, value in sample.items()}
         return {"type": "object", "properties": inner, "required": list(inner)}
     shapes = [_shape(value) for value in sample]
-    if sample and isinstance(sample[0], list | Mapping) and all(shape == shapes[0] for shape in shapes):
+    several = len(sample) > 1 or (sample and isinstance(sample[0], list | Mapping))
+    if several and all(shape == shapes[0] for shape in shapes):
         return {"type": "array", "items": shapes[0]}
     return {"type": "array", "prefixItems": shapes, "minItems": len(shapes), "maxItems": len(shapes)}

@@ -17,7 +17,7 @@ from morelike.server.compat.served import Row, Served
 from morelike.server.errors import Refused
 from morelike.types import Item
 
-__all__ = ["addresses", "path_of"]
+__all__ = ["addresses", "leads_to", "path_of"]
 
 _ASKED_TOGETHER: Final = 15
 """Names in one filter, whose length is bounded."""
@@ -27,12 +27,16 @@ _ENOUGH: Final = 200
 
 def addresses(served: Served, rows: Sequence[Row]) -> list[str]:
     """Of each row: ``/data/NAME`` where that leads to its picture, else with its path behind it."""
-    known = _by_name(served, {row.name for row in rows})
     return [
-        f"/data/{quote(row.name, safe='')}"
-        + ("" if known.get(row.name) == {row.hit.item} else f"?image_path={quoted(row.path)}")
-        for row in rows
+        f"/data/{quote(row.name, safe='')}" + ("" if alone else f"?image_path={quoted(row.path)}")
+        for row, alone in zip(rows, leads_to(served, rows), strict=True)
     ]
+
+
+def leads_to(served: Served, rows: Sequence[Row]) -> list[bool]:
+    """Of each row: whether its name alone leads to its picture, as ``path_of`` finds it."""
+    known = _by_name(served, {row.name for row in rows})
+    return [known.get(row.name) == {row.hit.item} for row in rows]
 
 
 def path_of(served: Served, name: str) -> str:

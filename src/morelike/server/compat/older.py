@@ -51,6 +51,8 @@ class Older:
     """Squared L2 of unit vectors: what is no nearer is not answered. None: everything is."""
     metric: str = "L2"
     """What it compared by where ``METRIC_TYPE`` says nothing. ``JACCARD``, of fingerprints, whatever that says."""
+    by_words: bool = False
+    """Whether it is asked with a picture and words; such a server loads nothing itself."""
     things: str = "file"
     """What is loaded, in a sentence."""
     kmer: int | None = None
@@ -119,6 +121,18 @@ _ROWS: Final = (
         PICTURES,
         {"regions": "grid"},  # or the detector that is here
         by_objects=True,
+    ),
+    Older(
+        "image-text",
+        "Image search by a picture and words",
+        "morelike.server.compat.image_text",
+        7000,
+        "image",
+        ("tirg-css",),
+        "milvus_kt",
+        10,
+        PICTURES,
+        by_words=True,
     ),
     Older(
         "molecule",

@@ -120,7 +120,7 @@ def _other_words(served: Served, told: OlderSettings) -> str:
 
 def _other_dimension(served: Served, told: int | None) -> str:
     """A sentence where ``VECTOR_DIMENSION`` says something else than the encoder gives."""
-    if told is None:
+    if told is None or not served.encoder:
         return ""
     card = cards.find(served.encoder.partition(",")[0], served.library.settings)
     if told == card.dim:

@@ -23,10 +23,10 @@ from morelike.server.errors import Refused
 from morelike.server.limits import Gate
 from morelike.settings import Settings
 from morelike.sources import open_source
-from morelike.types import Blob, Example, Hit, Item, Query, Source
+from morelike.types import Blob, Card, Example, Hit, Item, Query, Source
 from morelike.unpacking import holds_of
 
-__all__ = ["MOST_ASKED", "Loading", "Row", "Served", "distance_of"]
+__all__ = ["MOST_ASKED", "Loading", "Row", "Served", "distance_of", "takes_words"]
 
 MOST_ASKED: Final = 1000
 """The most rows of one answer."""
@@ -118,7 +118,7 @@ class Served:
         """Choose the encoder of new tables, and what finds objects, from what is on this machine; the sentence that
         says which and why. Raises ModelError where there is a detector that cannot be used.
         """
-        said = self._choose_encoder()
+        said = self._choose_by_words() if self.older.by_words else self._choose_encoder()
         if not self.older.by_objects:
             return said
         self.regions, how = regions_here(self.library.settings)
@@ -143,6 +143,27 @@ class Served:
         return (
             f"{self.older.name}: {why}, so new tables are made with {choice.card.name}; "
             "distances are of the same kind, not the same"
+        )
+
+    def _choose_by_words(self) -> str:
+        """Of a server that loads nothing itself: what is to fill its tables, the older server's own encoder first."""
+        settings, (wanted, *_) = self.library.settings, self.older.encoders
+        known = {card.name: card for card in cards.all_cards(settings) if takes_words(card)}
+        ranked = dict.fromkeys((*self.older.encoders, *choose.RANKS["image"], *known))
+        here = [name for name in ranked if name in known and weights.status(known[name], settings).here]
+        if not here:
+            return f"{self.older.name}: no encoder here takes a picture and words (`morelike models list` says more)"
+        self.encoder = here[0]
+        said = f"{self.older.name}: it loads nothing itself; {self._filled()} fills its table"
+        if self.encoder == wanted:
+            return said
+        why = f"the older server's encoder {wanted} is not here (`morelike models list` says how to get it)"
+        return f"{said}; {why}, so that answers are of the same kind, not the same"
+
+    def _filled(self, table: str | None = None) -> str:
+        """The command that makes a table of a server which loads nothing itself."""
+        return (
+            f"`morelike add {self.named(table)} FOLDER --in-place --encoder {self.encoder or self.older.encoders[0]}`"
         )
 
     # -- tables
@@ -173,7 +194,8 @@ class Served:
         """The table. Raises Refused (404)."""
         found = self.opened(table)
         if found is None:
-            raise Refused(404, f"there is no table {self.named(table)}", hint="load a folder into it first")
+            hint = self._filled(table) if self.older.by_words else "load a folder into it first"
+            raise Refused(404, f"there is no table {self.named(table)}", hint=hint)
         return found
 
     def made(self, table: str | None = None) -> OpenCollection:
@@ -315,6 +337,11 @@ class Served:
             if there is not None and there[1] in ("ready", "duplicate"):
                 return opened, there[0]
         raise Refused(404, "no table has such a file", hint="paths come from a search's answer")
+
+
+def takes_words(card: Card) -> bool:
+    """Whether pictures of its are found by a picture and words: composed by training, or added in one space."""
+    return "image" in card.inputs and not {"composed", "text"}.isdisjoint(card.inputs)
 
 
 def regions_here(settings: Settings) -> tuple[str, str]:
