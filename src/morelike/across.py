@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from morelike.collection import OpenCollection
 from morelike.errors import MorelikeError, NoSuchCollection, NoSuchItem, OriginalGone, UsageError
-from morelike.examples import as_example
+from morelike.examples import as_example, words_too
 from morelike.hits import GroupedHits, Reply
 from morelike.search.filter import parse_filter
 from morelike.search.several import AUTO, check_for_several, suited
@@ -77,7 +77,8 @@ class Across(ABC):
 
             parts = [] if example is None else [one(example, crop=crop, at=at)]
             parts += [] if text is None else [Example("text", text)]
-            parts += [one(other) for other in plus] + [one(other, weight=-1.0) for other in minus]
+            parts += [one(words_too(other)) for other in plus]
+            parts += [one(words_too(other), weight=-1.0) for other in minus]
             expression = parse_filter(filter) if filter else None
             example = Query(tuple(parts), mode, k, offset, expression, threshold, explain, dict(options or {}))
         query: Query = example

@@ -16,7 +16,7 @@ from morelike.deletion import delete_items
 from morelike.dryrun import DryRun, dry_run
 from morelike.errors import MorelikeError, QueryError, SpaceMismatch, StoreDamaged, UsageError
 from morelike.evaluate import Evaluation, evaluate
-from morelike.examples import as_blob, as_example, as_sources, named
+from morelike.examples import as_blob, as_example, as_sources, named, words_too
 from morelike.fields import keep_up
 from morelike.hits import Hits
 from morelike.ingest import Ingest, Options
@@ -214,9 +214,10 @@ class OpenCollection(Duplicates, Listed, Tagging):
         """The items most like an example: a path, URL, item id, bytes, PIL image, array, or a whole Query; a SMILES or
         a sequence itself, too.
 
-        ``text`` are words, where the card has a text tower. ``plus`` and ``minus`` are further examples, each alone or
-        as (example, weight). ``crop`` is (left, top, right, bottom) in fractions of the first example, ``at`` (from,
-        to) in seconds of it. An item given by its id is left out of the answer.
+        ``text`` are words, where the card has a text tower; to a card that composes, how the example is to change.
+        ``plus`` and ``minus`` are further examples, ``"text:red"`` for words, each alone or as (example, weight).
+        ``crop`` is (left, top, right, bottom) in fractions of the first example, ``at`` (from, to) in seconds of it.
+        An item given by its id is left out of the answer.
 
         Raises QueryError, ItemError, NoSuchItem.
         """
@@ -226,8 +227,8 @@ class OpenCollection(Duplicates, Listed, Tagging):
                 parts.append(self._example(example, crop=crop, at=at))
             if text is not None:
                 parts.append(Example("text", text))
-            parts.extend(self._example(other) for other in plus)
-            parts.extend(self._example(other, weight=-1.0) for other in minus)
+            parts.extend(self._example(words_too(other)) for other in plus)
+            parts.extend(self._example(words_too(other), weight=-1.0) for other in minus)
             expression = parse_filter(filter) if filter else None
             example = Query(tuple(parts), mode, k, offset, expression, threshold, explain, dict(options or {}))
         query: Query = example

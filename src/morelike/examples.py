@@ -20,8 +20,10 @@ from morelike.sources import open_source
 from morelike.types import Blob, Example, Span
 from morelike.unpacking import Holds
 
-__all__ = ["as_blob", "as_example", "as_sources", "named"]
+__all__ = ["as_blob", "as_example", "as_sources", "named", "words_too"]
 
+WORDS = "text:"
+"""What words begin with where a file, an address or an id could stand too."""
 ITEM_ID = re.compile(r"[0-9a-z][0-9A-Za-z_\-]{5,}")
 
 
@@ -60,6 +62,21 @@ def as_example(
             f"there is no file {example!r}", hint="an example is a file, a URL or an item's id; words go to text"
         )
     return Example("blob", as_blob(example, settings, holds), weight, crop, at)
+
+
+def words_too(part: Any) -> Any:
+    """A further part of a query as ``as_example`` takes it: ``"text:in the snow"`` are words, with a weight or without.
+
+    Everything else comes back as it is; a file whose name begins so is ``./text:…``. Raises QueryError.
+    """
+    if isinstance(part, tuple) and len(part) == 2:
+        return words_too(part[0]), part[1]
+    if not isinstance(part, str) or not part.startswith(WORDS):
+        return part
+    words = part.removeprefix(WORDS).strip()
+    if not words:
+        raise QueryError("there are no words after text:", hint='for example: --minus "text:in the snow"')
+    return Example("text", words)
 
 
 def _span(at: Any) -> Span | None:

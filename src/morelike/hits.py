@@ -23,13 +23,15 @@ class Previews(Protocol):
 class Hits:
     """One page of hits, best first. ``more``: another page exists (ask with ``offset``).
 
-    ``nothing_similar``: even the best hit is no closer than chance would have it.
+    ``nothing_similar``: even the best hit is no closer than chance would have it. ``unknown_words``: what the encoder
+    does not know of the query's words, and left out.
     """
 
     def __init__(self, answer: Answer, previews: Previews) -> None:
         self.hits: tuple[Hit, ...] = answer.hits
         self.more: bool = answer.more
         self.nothing_similar: bool = answer.nothing_similar
+        self.unknown_words: tuple[str, ...] = answer.unknown_words
         self.timings: Mapping[str, float] = answer.timings
         self._previews = previews
 
@@ -44,17 +46,23 @@ class Hits:
 
     def page(self, part: slice) -> Hits:
         """Some of these hits, as a page of its own."""
-        answer = Answer(self.hits[part], self.more or len(self.hits) > part.stop, self.timings, self.nothing_similar)
+        more = self.more or len(self.hits) > part.stop
+        answer = Answer(self.hits[part], more, self.timings, self.nothing_similar, self.unknown_words)
         return Hits(answer, self._previews)
 
     def __repr__(self) -> str:
         lines = [f"{hit.score:.3f}  {_printable(hit.source)}{_where(hit.span)}" for hit in self.hits]
-        return "\n".join([*lines, "…" if self.more else ""]).rstrip() or "no hits"
+        shown = "\n".join([*lines, "…" if self.more else ""]).rstrip() or "no hits"
+        return f"{shown}\n{_printable(self._left_out())}" if self.unknown_words else shown
 
     def _repr_html_(self) -> str:
         from morelike.display import grid_html
 
-        return grid_html(self.hits, self._previews.preview)
+        grid = grid_html(self.hits, self._previews.preview)
+        return f"<p>{escape(self._left_out())}</p>{grid}" if self.unknown_words else grid
+
+    def _left_out(self) -> str:
+        return f"not known, left out: {', '.join(self.unknown_words)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ __all__ = [
     "BlobStore",
     "Cache",
     "Catalog",
+    "Composes",
     "Configured",
     "Draws",
     "Encoder",
@@ -274,6 +275,20 @@ class Rescorer(Protocol):
 
     def explain(self, query: Payload, candidate: Payload) -> Rescored:
         """The same score and why; asked of the hits that are shown. Raises ItemError."""
+
+
+@runtime_checkable
+class Composes(Protocol):
+    """An encoder of the kind ``composed``: a pair of a picture and the words that change it, ``(payload, text)``.
+
+    Words that it does not know it leaves out, and says which.
+    """
+
+    def unknown_words(self, text: str) -> tuple[str, ...]:
+        """Those that it leaves out, as written. Raises QueryError on a text that is too long."""
+
+    def known_words(self, most: int) -> tuple[str, ...]:
+        """Some of those that it knows, at most so many."""
 
 
 @runtime_checkable

@@ -140,6 +140,7 @@ ENCODERS = Table(
         "callable": Row("morelike.encoders.callable:reopen"),
         "classic": Row("morelike.encoders.classic:ClassicEncoder"),
         "classic-audio": Row("morelike.encoders.classic_audio:ClassicAudioEncoder"),
+        "composer": Row("morelike.encoders.composer:ComposerEncoder"),
         "hashed-text": Row("morelike.encoders.hashed_text:HashedTextEncoder"),
         "imported": Row("morelike.encoders.imported:ImportedEncoder"),
         "kmers": Row("morelike.encoders.kmers:KmerEncoder"),

@@ -34,12 +34,16 @@ __all__ = [
 
 
 def answer_shape(hits: Hits, *, explain: bool = False) -> dict[str, Any]:
-    """One page of hits. ``nothing_similar``: the best is no closer than chance would have it."""
+    """One page of hits. ``nothing_similar``: the best is no closer than chance would have it. ``unknown_words``, only
+    where there are any: those of the query that the encoder does not know.
+    """
     shape: dict[str, Any] = {
         "hits": [hit_shape(hit, explain=explain) for hit in hits],
         "more": hits.more,
         "nothing_similar": hits.nothing_similar,
     }
+    if hits.unknown_words:
+        shape["unknown_words"] = list(hits.unknown_words)
     return {**shape, "timings": dict(hits.timings)} if explain else shape
 
 

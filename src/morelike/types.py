@@ -56,7 +56,10 @@ __all__ = [
 ]
 
 Kind = str
-"""A payload's kind: ``image``, ``audio``, ``text``, ``molecule``, ``sequence``, ``mesh`` … a plugin may add its own."""
+"""A payload's kind: ``image``, ``audio``, ``text``, ``molecule``, ``sequence``, ``mesh`` … a plugin may add its own.
+
+``composed`` is asked and never stored: a pair of a picture and the words that change it.
+"""
 Form = Literal["dense", "bits", "sketch", "terms"]
 Metric = Literal["cosine", "ip", "l2", "tanimoto", "containment", "bm25"]
 ItemState = Literal["pending", "ready", "rejected", "deleting", "duplicate"]
@@ -100,15 +103,8 @@ class Blob:
     def from_path(cls, path: Path, *, metadata: Metadata | None = None) -> Blob:
         path = path.absolute()
         stat = path.stat()
-        return cls(
-            uri=str(path),
-            name=path.name,
-            open=lambda: path.open("rb"),
-            size=stat.st_size,
-            modified_ns=stat.st_mtime_ns,
-            path=path,
-            metadata=metadata or {},
-        )
+        size, changed = stat.st_size, stat.st_mtime_ns
+        return cls(str(path), path.name, lambda: path.open("rb"), size, changed, path, metadata or {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,12 +378,14 @@ class Answer:
     """One page of hits. ``more``: another page exists. ``timings``: seconds a stage, where asked for.
 
     ``nothing_similar``: even the best hit is no closer than chance would have it; the hits are there all the same.
+    ``unknown_words``: those of the query that the encoder does not know, and that were left out.
     """
 
     hits: tuple[Hit, ...]
     more: bool
     timings: Mapping[str, float] = field(default_factory=dict)
     nothing_similar: bool = False
+    unknown_words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

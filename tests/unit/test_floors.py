@@ -31,6 +31,7 @@ FLOORS = (
         "faults",
         "sentences",
         "times",
+        "vocabulary",
         "words",
     ),
     ("registry", "settings", "older_config", "older_settings", "objects", "signing"),

@@ -12,7 +12,7 @@ from morelike.cli.output import AsJson, line, print_json, table
 from morelike.cli.progress import Reporter
 from morelike.cli.session import session_of
 from morelike.cli.text import human_size
-from morelike.errors import ModelNotHere
+from morelike.errors import ModelNotHere, UsageError
 from morelike.shapes import card_shape
 
 if TYPE_CHECKING:
@@ -96,17 +96,29 @@ def pull(
 @app.command("import", cls=Command, epilog="morelike models import model.onnx --card mine.toml")
 def import_model(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="An ONNX file.")],
-    card: Annotated[
-        str, typer.Option("--card", metavar="CARD", help="The TOML file that describes it, or the name of a card.")
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="An ONNX file; or a folder with card.toml and the files it names.")
     ],
+    card: Annotated[
+        str | None,
+        typer.Option(
+            "--card",
+            metavar="CARD",
+            help="The TOML file that describes it, or the name of a card; a folder's own without.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Take an ONNX file with its card into the models folder."""
     from morelike.models import weights
 
     settings = session_of(context).settings()
-    imported = weights.import_file(file, card, settings)
+    if card is not None:
+        imported = weights.import_file(file, card, settings)
+    elif file.is_dir():
+        imported = weights.import_pack(file, settings)
+    else:
+        raise UsageError(f"{file} needs a card", hint="--card mine.toml, or name a folder with card.toml in it")
     _answer(imported, settings, f"imported {imported.name}; --encoder {imported.name} uses it", as_json=as_json)
 
 

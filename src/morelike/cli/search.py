@@ -15,7 +15,7 @@ from morelike.cli.help import Command
 from morelike.cli.output import AsJson, line, print_json, table
 from morelike.cli.quotes import quote_lines
 from morelike.cli.session import session_of
-from morelike.cli.several import are_several, named, print_several
+from morelike.cli.several import are_several, left_out, named, print_several
 from morelike.cli.text import near, parse_metadata
 from morelike.errors import UsageError
 from morelike.explained import alignment_lines, shared_line, units_of, where_of
@@ -32,7 +32,9 @@ EXAMPLES = """\
 morelike search photos cat.jpg
 morelike search photos cat.jpg --crop 0,0,0.5,1 -k 20
 morelike search photos cat.jpg --plus sofa.jpg --minus garden.jpg
+morelike search photos cat.jpg --plus "text:in the snow" --minus "text:indoors"
 morelike search photos cat.jpg --filter "width >= 1000 and tag = 'holiday'"
+morelike search scenes scene.png --text "make the red cube small"
 morelike search films clip.mp4 --at 1:02-1:10
 morelike search notes "how high the river rose" --mode hybrid
 morelike search 'photos,film*,sounds' --text "a barking dog"
@@ -77,13 +79,19 @@ def search(
     ] = None,
     text: Annotated[
         str | None,
-        typer.Option(metavar="WORDS", help="Words, where the encoder understands them.", rich_help_panel=QUERY),
+        typer.Option(
+            metavar="WORDS",
+            help="Words, where the encoder understands them; to one that composes, how the example is to change.",
+            rich_help_panel=QUERY,
+        ),
     ] = None,
     plus: Annotated[
-        Parts, typer.Option(metavar="EXAMPLE", help="A further example; repeatable.", rich_help_panel=QUERY)
+        Parts,
+        typer.Option(metavar="EXAMPLE", help="A further example, or text:WORDS; repeatable.", rich_help_panel=QUERY),
     ] = None,
     minus: Annotated[
-        Parts, typer.Option(metavar="EXAMPLE", help="An example to keep away from; repeatable.", rich_help_panel=QUERY)
+        Parts,
+        typer.Option(metavar="EXAMPLE", help="What to keep away from, likewise; repeatable.", rich_help_panel=QUERY),
     ] = None,
     weight: Annotated[
         list[float] | None,
@@ -194,6 +202,8 @@ def search(
         print_hits(found.hits, offset=offset)
         if not found.hits:
             session.note(_why_nothing(searched, where, offset, threshold))
+        if found.unknown_words:
+            session.note(left_out(_composer(searched), found.unknown_words))
         if found.nothing_similar:
             session.note(f"nothing similar here: {NOTHING_SIMILAR.format(collection)}")
         if explain:
@@ -201,6 +211,12 @@ def search(
         show_pictures(searched, found.hits, picture)
     if found.more:
         session.note(f"there are more: --offset {offset + k}")
+
+
+def _composer(opened: OpenCollection) -> str:
+    from morelike.search.composing import composer_of
+
+    return composer_of(opened.spaces)
 
 
 def _why_nothing(opened: OpenCollection, where: str | None, offset: int, threshold: float | None) -> str:

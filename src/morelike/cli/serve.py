@@ -55,7 +55,7 @@ def serve(
         typer.Option(
             metavar="NAME[:PORT]",
             help="Answer an older server's clients too, on its port: audio, dna, image, image-engine, "
-            "image-objects, molecule, objects3d, qa, text, video, video-objects; repeatable. Its variables "
+            "image-objects, image-text, molecule, objects3d, qa, text, video, video-objects; repeatable. Its variables "
             "(MILVUS_HOST, MYSQL_HOST, TOP_K …) are read then.",
         ),
     ] = None,

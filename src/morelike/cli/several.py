@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from morelike.cli.output import line, print_json, table
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from morelike.cli.session import Session
     from morelike.hits import GroupedHits, HitGroup
 
-__all__ = ["are_several", "named", "print_several"]
+__all__ = ["are_several", "left_out", "named", "print_several"]
 
 ID_LENGTH = 12
 
@@ -28,6 +29,11 @@ def are_several(collection: str) -> bool:
 def named(collections: str) -> list[str]:
     """``photos,film*`` as a list."""
     return [name.strip() for name in collections.split(",") if name.strip()]
+
+
+def left_out(by: str, words: Sequence[str]) -> str:
+    """What is said of words that an encoder does not know."""
+    return f"not known to {by}: {', '.join(map(repr, words))}, left out"
 
 
 def print_several(session: Session, found: GroupedHits, *, as_json: bool, explain: bool, following: int) -> None:
@@ -46,6 +52,8 @@ def print_several(session: Session, found: GroupedHits, *, as_json: bool, explai
     for reply in found.silent:
         session.note(f"{reply.collection} is left out: {reply.answer}")
     for name, hits in found.answers.items():
+        if hits.unknown_words:
+            session.note(left_out(name, hits.unknown_words))
         if hits.nothing_similar:
             session.note(f"nothing similar in {name}")
         if explain and hits.timings:

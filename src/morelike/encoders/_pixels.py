@@ -18,7 +18,7 @@ from morelike.errors import EncodeError, ModelError
 __all__ = ["Pixels", "checked_picture", "squashed"]
 
 _MAX_SIDE = 4096  # a card with larger pictures is a mistake, or an attempt to fill the memory
-_KEYS = {"side", "crop", "resize", "interpolation", "layout", "channels", "range", "mean", "std"}
+_KEYS = {"side", "width", "crop", "resize", "interpolation", "layout", "channels", "range", "mean", "std"}
 
 
 def checked_picture(payload: Any) -> NDArray[np.uint8]:
@@ -44,9 +44,13 @@ def squashed(picture: NDArray[np.uint8], width: int, height: int, interpolation:
 
 @dataclass(frozen=True, slots=True)
 class Pixels:
-    """A card's numbers for pictures: scaled to ``side``, cut to ``crop``, then (rgb / 255 · range - mean) / std."""
+    """A card's numbers for pictures: scaled to ``side``, cut to ``crop``, then (rgb / 255 · range - mean) / std.
+
+    With ``resize = "squash"`` a card may name a ``width``: pictures become (side, width) whatever their proportions.
+    """
 
     side: int
+    width: int
     crop: int
     resize: Literal["shorter", "squash"]
     interpolation: Literal["bilinear", "bicubic"]
@@ -64,14 +68,16 @@ class Pixels:
             raise ModelError(
                 f"the card {card!r} cuts {crop} pixels out of {side}", hint="crop <= side in its TOML file"
             )
+        resize = _choice(card, "resize", values, ("shorter", "squash"))
         mean, std = _triple(card, "mean", values, 0.0), _triple(card, "std", values, 1.0)
         if min(abs(value) for value in std) == 0:
             raise ModelError(f"the card {card!r} divides by a std of zero")
         top = float(values.get("range", 1.0))
         return cls(
             side=side,
+            width=_width(card, values, side, crop, resize),
             crop=crop,
-            resize=_choice(card, "resize", values, ("shorter", "squash")),
+            resize=resize,
             interpolation=_choice(card, "interpolation", values, ("bicubic", "bilinear")),
             layout=_choice(card, "layout", values, ("nchw", "nhwc")),
             channels=_choice(card, "channels", values, ("rgb", "bgr")),
@@ -84,12 +90,17 @@ class Pixels:
         """What ``from_card`` reads."""
         return set(_KEYS)
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of what ``cut`` gives."""
+        return (self.crop, self.crop) if self.width == self.side else (self.side, self.width)
+
     def cut(self, payload: Any) -> NDArray[np.uint8]:
-        """Any picture to (crop, crop, 3) uint8. Safe from any thread."""
+        """Any picture to (height, width, 3) uint8, as ``size`` says. Safe from any thread."""
         picture = checked_picture(payload)
         height, width = picture.shape[:2]
         if self.resize == "squash":
-            picture = squashed(picture, self.side, self.side, self.interpolation)
+            picture = squashed(picture, self.width, self.side, self.interpolation)
         else:
             ratio = self.side / min(height, width)
             if self.crop * 8 < self.side / min(height, width) * max(height, width):
@@ -98,12 +109,12 @@ class Pixels:
                 height, width = picture.shape[:2]
             new = (max(self.side, round(width * ratio)), max(self.side, round(height * ratio)))
             picture = squashed(picture, *new, self.interpolation)
-        return np.ascontiguousarray(_centre(picture, self.crop))
+        return np.ascontiguousarray(_centre(picture, *self.size))
 
     def stack(self, batch: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Cut pictures to the network's (n, 3, crop, crop) or (n, crop, crop, 3) float32."""
+        """Cut pictures to the network's (n, 3, height, width) or (n, height, width, 3) float32."""
         first = self.layout == "nchw"
-        shape = (len(batch), 3, self.crop, self.crop) if first else (len(batch), self.crop, self.crop, 3)
+        shape = (len(batch), 3, *self.size) if first else (len(batch), *self.size, 3)
         tensor = np.empty(shape, dtype=np.float32)
         order = (0, 1, 2) if self.channels == "rgb" else (2, 1, 0)
         for row, picture in zip(tensor, batch, strict=True):
@@ -114,16 +125,28 @@ class Pixels:
         return tensor
 
 
-def _centre(picture: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    height, width = picture.shape[:2]
-    top, left = round((height - side) / 2), round((width - side) / 2)
-    return picture[top : top + side, left : left + side]
+def _centre(picture: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    top, left = round((picture.shape[0] - height) / 2), round((picture.shape[1] - width) / 2)
+    return picture[top : top + height, left : left + width]
 
 
 def _middle(picture: NDArray[np.uint8], length: int) -> NDArray[np.uint8]:
     height, width = picture.shape[:2]
     top, left = max(0, (height - length) // 2), max(0, (width - length) // 2)
     return np.ascontiguousarray(picture[top : top + length, left : left + length])
+
+
+def _width(card: str, values: Mapping[str, Any], side: int, crop: int, resize: str) -> int:
+    """What pictures are squashed to where they are not to be square; modalities decode with ``side`` in mind, and give
+    twice as many pixels.
+    """
+    width = _whole(card, "width", values.get("width", side))
+    if width != side and (resize != "squash" or crop != side or width > 2 * side):
+        raise ModelError(
+            f"the card {card!r} says width = {width} with side = {side}, crop = {crop}, resize = {resize!r}",
+            hint="a width goes with resize = 'squash' and without crop, and is at most twice the side",
+        )
+    return width
 
 
 def _whole(card: str, key: str, value: Any) -> int:

@@ -1,4 +1,5 @@
-"""Cards: built in, in the folders of ``MORELIKE_MODELS``, in the models cache, and from other packages.
+"""Cards: built in (with their files or without), in the folders of ``MORELIKE_MODELS``, in the models cache, and from
+other packages.
 
 A card is a TOML file whose fields are those of ``morelike.types.Card``. Its fingerprint covers all that changes a
 vector, digests of weights included, so the same name with other weights is another card.
@@ -70,7 +71,8 @@ def sealed(card: Card) -> Card:
 def _built_in() -> tuple[Card, ...]:
     folder = resources.files("morelike.models") / "cards"
     texts = {entry.name: entry.read_text("utf-8") for entry in folder.iterdir() if entry.name.endswith(".toml")}
-    return tuple(from_text(text, name) for name, text in sorted(texts.items()))
+    alone = [from_text(text, name) for name, text in sorted(texts.items())]
+    return (*alone, *(read(path) for path in sorted(files.shipped().glob("*/card.toml"))))
 
 
 def built_in() -> list[Card]:

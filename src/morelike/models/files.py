@@ -1,8 +1,9 @@
 """Where a card's files lie on this machine, and what their digests are.
 
 A folder of models looks like ``<folder>/<card's name>/<file>``; the folders of ``MORELIKE_MODELS`` come first, then the
-models cache. A file that is ``of`` another card lies where that card's files do. A digest is computed once a file, size
-and time of change, and remembered in ``verified.json`` there.
+models cache, then the packs that lie in the package itself (``models/packs``). A file that is ``of`` another card lies
+where that card's files do. A digest is computed once a file, size and time of change, and remembered in
+``verified.json`` in the models cache.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from importlib import resources
 from pathlib import Path, PurePosixPath
 from tempfile import NamedTemporaryFile
 from typing import IO
@@ -30,6 +32,7 @@ __all__ = [
     "hash_file",
     "locate",
     "remember",
+    "shipped",
     "sync",
     "write_atomically",
 ]
@@ -59,12 +62,17 @@ def checked_file_name(name: object) -> str:
 
 
 def folders(settings: Settings) -> tuple[Path, ...]:
-    """Every folder with models, the strongest first."""
-    return (*settings.models, settings.models_cache)
+    """Every folder with models, the strongest first; nothing is ever written to the last one, the package's own."""
+    return (*settings.models, settings.models_cache, shipped())
+
+
+def shipped() -> Path:
+    """The folder of the packs that morelike brings; onnxruntime reads files, so an installed package has to be some."""
+    return Path(str(resources.files("morelike.models") / "packs"))
 
 
 def card_folders(card: Card, settings: Settings) -> list[Path]:
-    """Where the card's files may lie, the strongest first; the last is where they are written."""
+    """Where the card's files may lie, the strongest first."""
     return _folders_of(card.name, settings)
 
 

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from morelike.errors import DigestMismatch, DownloadFailed, ModelError, ModelNotHere, MorelikeError
 from morelike.models import cards, download
 from morelike.models import files as places
+from morelike.protocols import Composes
 from morelike.registry import ENCODERS
 from morelike.settings import Settings
 from morelike.types import Audio, Card, WeightsFile
@@ -22,6 +24,7 @@ __all__ = [
     "WeightsStatus",
     "files",
     "import_file",
+    "import_pack",
     "pull",
     "pullable",
     "size",
@@ -111,6 +114,8 @@ def _how_to_get(card: Card) -> str:
     wanted = " and ".join(f"{weights.of or card.name}/{weights.name}" for weights in card.weights)
     if card.parts:
         return f"put {wanted} into {folder}"
+    if card.family == "composer":
+        return f"put {wanted} into {folder}, or `morelike models import FOLDER` with card.toml in it"
     return f"put {wanted} into {folder}, or `morelike models import FILE --card {card.name}`"
 
 
@@ -211,6 +216,17 @@ def verify(card: Card, settings: Settings) -> list[str]:
     return faults
 
 
+def import_pack(folder: Path, settings: Settings) -> Card:
+    """Take a folder with ``card.toml`` and all files that it names into the models cache. Raises as ``import_file``."""
+    card_file = folder / "card.toml"
+    if not card_file.is_file():
+        raise ModelError(f"{folder} has no card.toml", hint="name the model's file, and its card with --card")
+    card = cards.read(card_file)
+    if not card.weights and not card.parts:
+        raise ModelError(f"the card {card_file} names no files", hint="one [[weights]] with a name for each of them")
+    return _imported(card, folder, settings)
+
+
 def import_file(file: Path, card_file: Path | str, settings: Settings) -> Card:
     """Take a model file into the models cache under a card (a TOML file, or the name of a card there is).
 
@@ -219,6 +235,11 @@ def import_file(file: Path, card_file: Path | str, settings: Settings) -> Card:
     """
     path = Path(card_file)
     card = cards.read(path) if path.is_file() else cards.find(str(card_file), settings)
+    return _imported(card, file, settings)
+
+
+def _imported(card: Card, file: Path, settings: Settings) -> Card:
+    """``file`` is one of the card's files, or the folder of all."""
     if card.parts:
         raise ModelError(
             f"the card {card.name!r} is made of {' and '.join(card.parts)}: it has no model of its own to import",
@@ -247,8 +268,11 @@ def import_file(file: Path, card_file: Path | str, settings: Settings) -> Card:
 
 def _given(card: Card, file: Path) -> dict[str, Path]:
     names = [places.checked_file_name(weights.name) for weights in card.weights]
-    first = file.name if file.name in names else names[0]
-    given = {name: file if name == first else file.parent / name for name in names}
+    if file.is_dir():
+        given = {name: file / name for name in names}
+    else:
+        first = file.name if file.name in names else names[0]
+        given = {name: file if name == first else file.parent / name for name in names}
     if missing := [str(path) for path in given.values() if not path.is_file()]:
         raise ModelError(
             f"there is no file {', '.join(missing)}", hint=f"the card {card.name!r} needs {', '.join(names)}"
@@ -273,13 +297,15 @@ def try_out(card: Card, given: dict[str, Path], settings: Settings) -> None:
     """One random item of each kind that is known here, through the whole encoder. Raises ModelError."""
     generator = np.random.default_rng(0)
     rate = card.inputs.get("audio", {}).get("rate", 16_000)
-    trials = {
+    trials: dict[str, Any] = {
         "audio": Audio(generator.standard_normal(32_000, dtype=np.float32) / np.float32(8), rate),
         "image": generator.integers(0, 256, (96, 128, 3), dtype=np.uint8),
         "text": "a photograph",
     }
     encoder = ENCODERS.load(card.family)(card, given, settings)
     try:
+        if isinstance(encoder, Composes):
+            trials["composed"] = trials["image"], " ".join(encoder.known_words(3))
         for kind in card.kinds:
             if kind in trials:
                 encoder.encode(kind, [encoder.prepare(kind, trials[kind])])

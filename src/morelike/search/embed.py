@@ -19,17 +19,17 @@ from morelike.errors import DecodeError, OriginalGone, QueryError, SpaceMismatch
 from morelike.lane import EncoderLane
 from morelike.originals import stored_blob
 from morelike.prepare import crop_image, decoding, load_segments
-from morelike.protocols import Modality, ReadsText
+from morelike.protocols import Encoder, Modality, ReadsText
+from morelike.search.arithmetic import Addend, middle_of_words, together
 from morelike.search.clock import Clock
+from morelike.search.composing import COMPOSED, Composing, arranged, unknown_words
 from morelike.search.reading import MOST_SEGMENTS, cut, readers, spread
 from morelike.types import WHOLE, Blob, Collection, Example, ItemState, Kind, Query, Space, Span, Vectors
-from morelike.vecmath import normalise
 from morelike.wiring import Stores
 from morelike.words import wordless
 
 __all__ = ["Embedder", "Embedding", "texts_of", "units"]
 
-FAR_TOO_SMALL = 1e-6
 IN_TIME = b"t"
 """What remembered vectors end with whose spans are remembered too; others end with another byte."""
 ONLY_WORDS = frozenset({"hashed-text"})
@@ -51,12 +51,17 @@ class _Part:
     rows: Vectors | None = None
     spans: NDArray[np.float64] | None = None
     """(m, 2) seconds, where the segments are frames in time."""
+    words: str = ""
+    """Those that change the picture, where the card composes the two."""
 
 
 class Embedding:
     """One query on its way to its vectors in one space. ``ask`` may come first, so that several share a batch."""
 
-    def __init__(self, embedder: Embedder, space: Space, parts: Sequence[_Part], clock: Clock) -> None:
+    def __init__(
+        self, embedder: Embedder, space: Space, parts: Sequence[_Part], clock: Clock, unknown: tuple[str, ...] = ()
+    ) -> None:
+        self.unknown_words = unknown
         self._embedder = embedder
         self._space = space
         self._parts = parts
@@ -69,19 +74,26 @@ class Embedding:
                 part.future = self._embedder.lane(self._space).ask(part.kind, part.prepared)
 
     def vectors(self) -> Vectors:
-        """(m, dim): one part with m segments gives m vectors; several parts give their weighted sum.
+        """(m, dim): one part with m segments gives m vectors; several parts give their sum, as ``together`` makes it.
 
         (0, dim) where no part speaks to this space. Raises QueryError, ItemError.
         """
         with self._clock.stage("embed"):
             self.ask()
-            parts = [(part.example, self._rows(part)) for part in self._parts]
-            return _together(self._space, [(example, rows) for example, rows in parts if len(rows)])
+            found = [Addend(part.example.weight, self._rows(part), self._is_words(part)) for part in self._parts]
+            return together(self._space.card, [one for one in found if len(one.rows)], self._middle)
 
     def spans(self) -> NDArray[np.float64] | None:
         """(m, 2) seconds of the vectors' frames in the example, where that is one course of frames in time."""
         alone = self._parts[0] if len(self._parts) == 1 and self._parts[0].example.weight > 0 else None
         return None if alone is None else alone.spans
+
+    def _is_words(self, part: _Part) -> bool:
+        return part.kind == "text" and self._space.kind != "text"
+
+    def _middle(self) -> NDArray[np.float32]:
+        with self._clock.waiting():
+            return middle_of_words(self._embedder.lane(self._space), self._embedder.stores.cache)
 
     def _rows(self, part: _Part) -> Vectors:
         if part.rows is None:
@@ -111,8 +123,10 @@ class Embedder:
         Raises QueryError, ItemError, NoSuchItem.
         """
         with clock.stage("decode"):
-            parts = [self._part(space, example, states, clock) for example in query.examples]
-        return Embedding(self, space, parts, clock)
+            asked = arranged(space, query.examples)
+            parts = [self._part(space, example, words, states, clock) for example, words in asked]
+            told = [unknown_words(self.lane(space).encoder, words) for _, words in asked if words]
+        return Embedding(self, space, parts, clock, *told[:1])
 
     def lane(self, space: Space) -> EncoderLane:
         """Raises SpaceMismatch where the encoder here is not the space's own."""
@@ -129,13 +143,13 @@ class Embedder:
             timed = b"" if spans is None else spans.tobytes()
             self.stores.cache.put(key, rows.tobytes() + timed + (IN_TIME if timed else b"-"))
 
-    def _part(self, space: Space, example: Example, states: Mapping[str, ItemState], clock: Clock) -> _Part:
-        part = _Part(example, space.kind, [])
+    def _part(self, space: Space, example: Example, words: str, states: Mapping[str, ItemState], clock: Clock) -> _Part:
+        part = _Part(example, COMPOSED if words else space.kind, [], words=words)
         if example.form == "text":
             self._text(space, example, part, clock)
         elif example.form == "payload":
             self._payload(space, example, part)
-        elif example.form == "item" and example.crop is None:
+        elif example.form == "item" and example.crop is None and not words:  # a composition needs the pixels
             self._item(space, example, part, states[example.content], clock)
         else:
             self._blob(space, example, part, clock)
@@ -177,7 +191,7 @@ class Embedder:
         digest = blake3.blake3(f"{payload.shape} {payload.dtype}".encode()).update(payload.data).hexdigest()
         if not self._known(space, part, digest):
             whole = payload if example.crop is None else crop_image(payload, example.crop)
-            part.prepared = [self.lane(space).encoder.prepare("image", whole)]
+            part.prepared = [self._encoder(space, part).prepare("image", whole)]
 
     def _blob(self, space: Space, example: Example, part: _Part, clock: Clock) -> None:
         mine = example.form == "item"
@@ -203,16 +217,22 @@ class Embedder:
         if digest and self._known(space, part, digest, modality.name, PurePath(blob.name).suffix.lower()):
             return
         specs, in_time = cut(modality, blob, example.at, self.collection.options, space.kind)
-        if in_time:
+        if part.words and len(specs) > 1:
+            raise QueryError(f"words change one picture: {blob.name or blob.uri} has {len(specs)}", hint="give one")
+        if in_time and not part.words:
             part.spans = np.array([(spec.span.start, spec.span.end) for spec in specs], dtype=np.float64)
-        part.prepared = load_segments(modality, self.lane(space).encoder, blob, specs, example.crop)
+        part.prepared = load_segments(modality, self._encoder(space, part), blob, specs, example.crop)
+
+    def _encoder(self, space: Space, part: _Part) -> Encoder:
+        encoder = self.lane(space).encoder
+        return Composing(encoder, part.words) if part.words else encoder
 
     def _known(self, space: Space, part: _Part, digest: str, *read_as: str) -> bool:
         """Look the vectors up under everything that they depend on; a text means the same in every collection."""
         card, example = space.card, part.example
         options = {} if example.form == "text" else self.collection.options
         told = (example.crop, None if example.at is None else (example.at.unit, example.at.start, example.at.end))
-        words = [read_as, example.form, part.kind, digest, told, options]
+        words = [read_as, example.form, part.kind, digest, told, options, *([part.words] if part.words else [])]
         whole = blake3.blake3(json.dumps(words, sort_keys=True, default=repr).encode()).hexdigest()
         part.key = f"embedding:{card.id}:{whole}"
         found = self.stores.cache.get(part.key)
@@ -299,27 +319,6 @@ def _nothing(space: Space) -> NDArray[np.float32]:
     return np.empty((0, space.card.dim), dtype=np.float32)
 
 
-def _together(space: Space, parts: Sequence[tuple[Example, Vectors]]) -> Vectors:
-    """One pulling part as it is; else the weighted sum of the parts' mean directions."""
-    if not parts:
-        return _nothing(space)
-    if len(parts) == 1 and parts[0][0].weight > 0:
-        return parts[0][1]
-    if space.card.form != "dense":
-        raise QueryError(
-            f"the card {space.card.name} has no sums: it takes one example at a time",
-            hint="leave --plus and --minus out",
-        )
-    if not any(example.weight > 0 for example, _ in parts):
-        raise QueryError("a query needs at least one part to look for", hint="--minus only pushes away; add an example")
-    total = np.zeros(space.card.dim, dtype=np.float32)
-    for example, rows in parts:
-        total += np.float32(example.weight) * normalise(normalise(rows).mean(axis=0))[0]
-    if float(np.linalg.norm(total)) < FAR_TOO_SMALL:
-        raise QueryError("the parts of this query cancel each other out", hint="change their weights")
-    return normalise(total)
-
-
 def units(space: Space, score: float) -> Mapping[str, float]:
     """A score in the field's own unit."""
     if space.card.metric == "l2":
@@ -328,5 +327,5 @@ def units(space: Space, score: float) -> Mapping[str, float]:
 
 
 def texts_of(examples: Sequence[Example]) -> str:
-    """The query's words, for keyword search."""
-    return " ".join(str(example.content) for example in examples if example.form == "text")
+    """The words that a query looks for, for keyword search; not those that push away."""
+    return " ".join(str(one.content) for one in examples if one.form == "text" and one.weight > 0)

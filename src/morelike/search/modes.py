@@ -16,6 +16,7 @@ from morelike.errors import QueryError
 from morelike.protocols import ReadsText
 from morelike.search.clips import NEAREST, Aligned, Aligning, Clip, clip_of
 from morelike.search.clock import Clock
+from morelike.search.composing import COMPOSED, composer_of
 from morelike.search.embed import Embedder, Embedding, texts_of, units
 from morelike.types import Ids, ItemState, Metadata, Query, Scores, Segment, Space, Span, Vectors, Within
 
@@ -153,7 +154,7 @@ def similar(asked: Asked, n: int) -> list[Ranked]:
     ranked by the stretch in which its frames follow one another.
     """
     spaces = asked.dense_spaces()
-    wordless = all("text" not in space.card.kinds for space in spaces)
+    wordless = all(not {"text", COMPOSED}.intersection(space.card.kinds) for space in spaces)
     written = isinstance(asked.embedder.modality, ReadsText)  # a text may be an item itself
     if wordless and not written and any(example.form == "text" for example in asked.query.examples):
         raise QueryError(_why_nothing(asked), hint=_what_instead(asked))
@@ -171,6 +172,8 @@ def keyword(asked: Asked, n: int) -> list[Ranked]:
     if not spaces:
         name = asked.embedder.collection.name
         raise QueryError(f"the collection {name} has no keyword index", hint="search it by example")
+    if asked.query.mode == "keyword" and any(one.form == "text" and one.weight < 0 for one in asked.query.examples):
+        raise QueryError("a keyword search cannot push away from words", hint="the modes similar and hybrid can")
     if not words.strip():
         raise QueryError("a keyword search needs words", hint="give them with --text")
     answers = []
@@ -240,6 +243,8 @@ def _in_time(asked: Asked, space: Space, n: int) -> Ranked | None:
 def _why_nothing(asked: Asked) -> str:
     name = asked.embedder.collection.name
     if any(example.form == "text" for example in asked.query.examples):
+        if composer := composer_of(asked.dense_spaces()):
+            return f"the encoder {composer} composes a picture and words: give a picture too"
         cards = ", ".join(space.card.name for space in asked.spaces) or "none"
         return f"the collection {name} cannot be searched with words: its encoder ({cards}) has no text tower"
     return f"the example has nothing that the collection {name} indexes"
@@ -248,6 +253,8 @@ def _why_nothing(asked: Asked) -> str:
 def _what_instead(asked: Asked) -> str:
     if any(example.form == "text" for example in asked.query.examples):
         name = asked.embedder.collection.name
+        if composer_of(asked.dense_spaces()):
+            return "an example that the words change: a file, a URL, an item's id"
         words = next((WORDS[space.kind] for space in asked.spaces if space.kind in WORDS), "NAME")
         return (
             f"`morelike reembed {name} --encoder {words}` gives it one that takes words; `morelike encoders` has more"

@@ -120,7 +120,9 @@ class Search:
         with clock.stage("catalog"):
             hits = self._hits(page, scale)
         more = len(found) > query.offset + query.k
-        return Answer(hits, more, clock.seconds if query.explain or query.timed else {}, nothing_similar)
+        unknown = dict.fromkeys(word for one in asked.embeddings.values() for word in one.unknown_words)
+        timings = clock.seconds if query.explain or query.timed else {}
+        return Answer(hits, more, timings, nothing_similar, tuple(unknown))
 
     def _together(self, group: Sequence[Asked]) -> None:
         """Their examples through the encoder together, and their vectors through the index together."""

@@ -134,7 +134,9 @@ class FilePart(_SeenPart):
 
 
 class TextPart(_Part):
-    """Words, where the collection's encoder understands them."""
+    """Words, where the collection's encoder understands them; to one that composes, how the first picture is to change
+    (then with a weight from 0, the picture as it is, to 1).
+    """
 
     text: Text
 

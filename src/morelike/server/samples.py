@@ -124,6 +124,7 @@ SAMPLES: Final[Mapping[str, Any]] = {
         "more_and_less": {
             "examples": [{"item": _ID[:12]}, {"text": "snow", "weight": 0.5}, {"text": "people", "weight": -0.5}]
         },
+        "a_picture_changed_by_words": {"examples": [{"item": _ID[:12]}, {"text": "make the red cube small"}]},
         "a_part_of_molecules": {"examples": [{"text": "c1ccccc1[OH]"}], "mode": "substructure", "explain": True},
         "more_of_it_than_of_the_others": {
             "examples": [{"text": "CC(=O)Oc1ccccc1C(=O)O"}],

@@ -238,6 +238,9 @@ class Answer(BaseModel):
     hits: list[HitOut]
     more: bool = Field(description="Another page exists: ask with `offset`.")
     nothing_similar: bool = Field(description="Even the best hit is no closer than chance would have it.")
+    unknown_words: list[str] = Field(
+        default_factory=list, description="Of the query's words those that the encoder does not know, left out."
+    )
     timings: dict[str, float] = Field(default_factory=dict, description="Seconds a stage; with `explain`.")
 
 
@@ -248,6 +251,7 @@ class AnswerOrProblem(BaseModel):
     hits: list[HitOut] = Field(default_factory=list)
     more: bool = False
     nothing_similar: bool = False
+    unknown_words: list[str] = Field(default_factory=list)
     timings: dict[str, float] = Field(default_factory=dict)
     problem: Problem | None = None
 

@@ -1,4 +1,5 @@
-"""Tiny ONNX files for tests, written without the `onnx` package: towers for images, sounds and texts, detectors.
+"""Tiny ONNX files for tests, written without the `onnx` package: towers for images, sounds and texts, detectors, a
+composer with its pack.
 
 Field numbers are those of onnx.proto3.
 """
@@ -7,14 +8,18 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "COMPOSER_WORDS",
     "HEADS",
     "colour_detector",
+    "composer",
+    "composer_pack",
     "image_tower",
     "image_weights",
     "mel_tower",
@@ -97,6 +102,98 @@ def text_tower(table: NDArray[np.float32], *, name: str = "ids", output: str = "
         [_value(output, _FLOAT, ["n", int(table.shape[1])])],
         [_tensor("table", table.astype(np.float32))],
     )
+
+
+COMPOSER_WORDS = ("<UNK>", "make", "it", "red", "green", "blue", "dark", "topleft")
+"""The vocabulary of ``composer_pack``."""
+_COLOURS = {"red": (2, -1, -1), "green": (-1, 2, -1), "blue": (-1, -1, 2), "dark": (-1, -1, -1), "topleft": (0.5, 0, 0)}
+
+
+def composer() -> bytes:
+    """``pixels`` (n, 3, h, w), ``ids`` (n, length), ``lengths`` (n,) → ``embedding`` (n, 3): the mean colour and the
+    sum of the words' colours, the k-th word's times 1 + (k - 1) / 10: the words' order counts, padding with 0 does not.
+    """
+    table = np.array([_COLOURS.get(word, (0, 0, 0)) for word in COMPOSER_WORDS], dtype=np.float32)
+    nodes = [
+        _node("GlobalAveragePool", ["pixels"], ["pooled"]),
+        _node("Flatten", ["pooled"], ["colour"]),
+        _node("Gather", ["table", "ids"], ["rows"]),
+        _node("Shape", ["ids"], ["shape"]),
+        _node("Gather", ["shape", "one"], ["length"], axis=0),
+        _node("Range", ["nought", "length", "one"], ["places"]),
+        _node("Unsqueeze", ["lengths", "last"], ["ends"]),
+        _node("Less", ["places", "ends"], ["there"]),
+        _node("Cast", ["there"], ["mask"], to=_FLOAT),
+        _node("Cast", ["places"], ["steps"], to=_FLOAT),
+        _node("Mul", ["steps", "tenth"], ["more"]),
+        _node("Add", ["more", "unit"], ["heavy"]),
+        _node("Mul", ["mask", "heavy"], ["shares"]),
+        _node("Unsqueeze", ["shares", "last"], ["weights"]),
+        _node("Mul", ["rows", "weights"], ["weighed"]),
+        _node("ReduceSum", ["weighed", "along"], ["words"], keepdims=0),
+        _node("Add", ["colour", "words"], ["embedding"]),
+    ]
+    numbers: dict[str, NDArray[Any]] = {"table": table}
+    numbers |= {"tenth": np.array([0.1], np.float32), "unit": np.array([1], np.float32)}
+    numbers |= {"nought": np.array(0), "one": np.array(1), "last": np.array([-1]), "along": np.array([1])}
+    inputs = [_value("pixels", _FLOAT, ["n", 3, "h", "w"]), _value("ids", _INT64, ["n", "length"])]
+    return _model(
+        nodes,
+        [*inputs, _value("lengths", _INT64, ["n"])],
+        [_value("embedding", _FLOAT, ["n", 3])],
+        [_tensor(name, value) for name, value in numbers.items()],
+    )
+
+
+def composer_pack(folder: Path, name: str = "tiny-composer") -> Path:
+    """A folder ``name`` below ``folder`` with a card of the family ``composer`` and its files: pictures stand where
+    their mean colour does, words of ``COMPOSER_WORDS`` lead to theirs.
+    """
+    pack = folder / name
+    pack.mkdir(parents=True)
+    (pack / "image.onnx").write_bytes(image_tower(3))
+    (pack / "composer.onnx").write_bytes(composer())
+    (pack / "vocabulary.txt").write_text("\n".join(COMPOSER_WORDS) + "\n", encoding="ascii")
+    (pack / "card.toml").write_text(_COMPOSER_CARD.format(name=name), encoding="utf-8")
+    return pack
+
+
+_COMPOSER_CARD = """\
+name = "{name}"
+family = "composer"
+form = "dense"
+dim = 3
+metric = "cosine"
+description = "mean colours"
+
+[inputs.image]
+file = "image.onnx"
+name = "pixels"
+output = "colour"
+side = 8
+width = 12
+resize = "squash"
+interpolation = "bilinear"
+mean = 0.5
+std = 0.5
+
+[inputs.composed]
+file = "composer.onnx"
+name = "pixels"
+ids = "ids"
+lengths = "lengths"
+output = "embedding"
+vocabulary = "vocabulary.txt"
+
+[[weights]]
+name = "image.onnx"
+
+[[weights]]
+name = "composer.onnx"
+
+[[weights]]
+name = "vocabulary.txt"
+"""
 
 
 def colour_detector(head: str = "yolov8", *, side: int = 64) -> bytes:

@@ -46,14 +46,19 @@ def test_help_of_each_command(morelike, name: str) -> None:
 
     assert ran.code == 0
     assert COMMANDS[name][1] in words
-    assert "--json" in words or name in {"keys", "models"}
+    assert "--json" in words or name in {"keys", "models", "train"}
 
 
 @pytest.mark.parametrize(
-    ("group", "below"), [("keys", ("add", "ls", "rm")), ("models", ("list", "pull", "import", "convert", "verify"))]
+    ("group", "below"),
+    [
+        ("keys", ("add", "ls", "rm")),
+        ("models", ("list", "pull", "import", "convert", "verify")),
+        ("train", ("data", "composed", "export")),
+    ],
 )
 def test_commands_of_groups_take_json(morelike, group: str, below: tuple[str, ...]) -> None:
-    """So do the commands below ``keys`` and ``models``."""
+    """So do the commands below ``keys``, ``models`` and ``train``."""
     assert all("--json" in morelike(group, name, "--help").out for name in below)
 
 
@@ -217,7 +222,11 @@ def test_looking_makes_nothing(morelike, tmp_path: Path, command: list[str]) -> 
 
 def test_help_ends_with_examples(morelike) -> None:
     """Every command's help shows its arguments by plain names, and examples last."""
-    below = {"keys": ("add", "ls", "rm"), "models": ("list", "pull", "import", "convert", "verify")}
+    below = {
+        "keys": ("add", "ls", "rm"),
+        "models": ("list", "pull", "import", "convert", "verify"),
+        "train": ("data", "composed", "export"),
+    }
     calls = [[name, *more] for name in COMMANDS for more in ([[one] for one in below.get(name, ())] or [[]])]
     texts = [morelike(*call, "--help").out for call in calls]
 

@@ -97,6 +97,34 @@ def test_every_size_is_cut_to_the_same(height: int, width: int, resize: str) -> 
     assert pixels.cut(np.zeros((height, width, 3), dtype=np.uint8)).shape == (10, 10, 3)
 
 
+@pytest.mark.parametrize("size", [(300, 200), (20, 400), (60, 90)])
+def test_a_squashed_picture_may_have_a_width_of_its_own(size: tuple[int, int]) -> None:
+    """With ``width`` any picture becomes side × width, as Pillow scales it, and the network gets that shape."""
+    picture = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    numbers = {"side": 60, "width": 90, "resize": "squash", "interpolation": "bilinear"}
+    pixels = Pixels.from_card("x", numbers)
+    got = pixels.cut(picture)
+    scaled = Image.fromarray(picture).resize((90, 60), Image.Resampling.BILINEAR, reducing_gap=3.0)
+    np.testing.assert_array_equal(got, np.asarray(scaled))
+    assert pixels.stack([got, got]).shape == (2, 3, 60, 90)
+    assert Pixels.from_card("x", {**numbers, "layout": "nhwc"}).stack([got]).shape == (1, 60, 90, 3)
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        {"width": 9},
+        {"width": 9, "resize": "squash", "crop": 6},
+        {"width": 17, "resize": "squash"},
+        {"width": 0, "resize": "squash"},
+    ],
+)
+def test_a_width_goes_with_squash_alone(numbers: dict[str, Any]) -> None:
+    """A width that would be passed over, or that is wider than what modalities decode for, is refused."""
+    with pytest.raises(ModelError, match="width"):
+        Pixels.from_card("x", {"side": 8, **numbers})
+
+
 def test_a_long_strip_needs_no_memory_of_its_own() -> None:
     """A strip of 1 × 200 000 pixels is not blown up to 224 × 44 800 000 first."""
     strip = np.zeros((1, 200_000, 3), dtype=np.uint8)

@@ -22,6 +22,10 @@ def read(query: str) -> Board:
         Board(parts=(Part("upload", "t0ken_-x", -0.5, (0.1, 0.2, 0.5, 1.0)), Part("item", "abcdef")), offset=30),
         Board(parts=(Part("item", "abcdef", at=(12.0, 14.5)), Part("upload", "t0ken_-x")), mode="recording"),
         Board(text="a cup of tea & more", filter="width >= 1000 and tag = 'a+b'", threshold=-0.25),
+        Board(
+            parts=(Part("item", "abcdef", 0.5),), text="red", text_weight=1.3, further=(("a car", -0.7), ("sky", 1.0))
+        ),
+        Board(text="red", further=(("blue", 1.0),)),
     ],
 )
 def test_the_address_brings_the_search_back(board: Board) -> None:
@@ -40,6 +44,22 @@ def test_weights_and_crops_stand_by_position() -> None:
 
     assert [part.weight for part in board.parts] == [1, -2, 1]
     assert [part.crop for part in board.parts] == [None, (0, 0, 0.5, 0.5), None]
+
+
+def test_words_have_weights_by_position() -> None:
+    """Words' weights are those at the place of their field; a field that was left empty is no part."""
+    board = read("text=&text_weight=2&text=red&text_weight=-0.5&text=++&text_weight=9&text=blue")
+
+    assert board.words == (("red", -0.5), ("blue", 1.0))
+    assert board.without_words(0) == Board(text="blue")
+
+
+def test_one_part_alone_has_no_weight() -> None:
+    """Weights are offered where there is something to weigh, or where the address has one already."""
+    assert not read("text=red").weighs
+    assert not read("part=item:abcdef").weighs
+    assert read("part=item:abcdef&weight=-1").weighs
+    assert read("part=item:abcdef&text=red").weighs
 
 
 def test_parts_in_time_stand_by_position() -> None:
@@ -79,6 +99,9 @@ def test_an_example_is_there_once() -> None:
         "offset=-1",
         "offset=99999999",
         "text=" + "x" * 2001,
+        "text=red&text_weight=nan",
+        "text=red&text_weight=99",
+        "&".join(["text=red"] * (MOST_PARTS + 1)),
         "&".join(["part=item:abcdef"] * (MOST_PARTS + 1)),
     ],
 )

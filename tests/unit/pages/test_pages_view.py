@@ -62,10 +62,18 @@ def test_addresses_are_quoted() -> None:
     assert view.item_path("a", "../x") == "/i/a/..%2Fx"
 
 
-def test_an_own_weight_is_a_choice() -> None:
-    """The list of weights has the one that is set, whatever it is."""
-    assert ("0.7", "+ 0.7×") in view.weights_of(0.7)
-    assert len(view.weights_of(1.0)) == len(view.WEIGHTS)
+@pytest.mark.parametrize(
+    ("weight", "slider"),
+    [
+        (1.0, {"low": "-2", "high": "2", "step": "0.1", "value": "1", "said": "+ 1×"}),
+        (-0.3, {"low": "-2", "high": "2", "step": "0.1", "value": "-0.3", "said": "− 0.3×"}),
+        (0.0, {"low": "-2", "high": "2", "step": "0.1", "value": "0", "said": "0×"}),
+        (7.25, {"low": "-2", "high": "8", "step": "any", "value": "7.25", "said": "+ 7.25×"}),
+    ],
+)
+def test_a_slider_holds_its_weight(weight: float, slider: dict[str, str]) -> None:
+    """Whatever the weight in the address, its slider stands there, and sends it back as it was."""
+    assert view.slider_of(weight) == slider
 
 
 def test_the_tally_of_a_job() -> None:

@@ -73,6 +73,9 @@ class Board:
 
     parts: tuple[Part, ...] = ()
     text: str = ""
+    text_weight: float = 1.0
+    further: tuple[tuple[str, float], ...] = ()
+    """Words besides ``text``, each with its weight."""
     filter: str = ""
     threshold: float | None = None
     offset: int = 0
@@ -83,12 +86,24 @@ class Board:
         """Whether there is anything to search for."""
         return bool(self.parts or self.text)
 
+    @property
+    def words(self) -> tuple[tuple[str, float], ...]:
+        """All words, each with its weight."""
+        return ((self.text, self.text_weight), *self.further) if self.text else ()
+
+    @property
+    def weighs(self) -> bool:
+        """Whether weights say anything: one part alone has nothing to be weighed against."""
+        weights = [part.weight for part in self.parts] + [weight for _, weight in self.words]
+        return len(weights) > 1 or any(weight != 1.0 for weight in weights)
+
     @classmethod
     def read(cls, form: Form) -> Board:
         """From an address or a form. Raises QueryError where a field cannot be read."""
         names = [str(name) for name in form.getlist("part") if name]
-        if len(names) > MOST_PARTS:
-            raise QueryError(f"{len(names)} examples are too many", hint=f"a query takes {MOST_PARTS} at most")
+        words = _all_words(form)
+        if len(names) + len(words) > MOST_PARTS:
+            raise QueryError(f"{len(names) + len(words)} parts are too many", hint=f"a query takes {MOST_PARTS}")
         weights = [str(weight) for weight in form.getlist("weight")]
         crops = [str(crop) for crop in form.getlist("crop")]
         ranges = [str(at) for at in form.getlist("at")]
@@ -98,7 +113,9 @@ class Board:
         threshold = _words(form, "threshold")
         return cls(
             parts=parts,
-            text=_words(form, "text"),
+            text=words[0][0] if words else "",
+            text_weight=words[0][1] if words else 1.0,
+            further=words[1:],
             filter=_words(form, "filter"),
             threshold=_number(threshold, "threshold") if threshold else None,
             offset=_offset(_words(form, "offset")),
@@ -117,8 +134,11 @@ class Board:
                 pairs += [("weight", f"{part.weight:g}"), ("crop", part.crop_value)]
             if timed:
                 pairs.append(("at", part.at_value))
-        if self.text:
-            pairs.append(("text", self.text))
+        weighed = any(weight != 1.0 for _, weight in self.words)
+        for text, weight in self.words:
+            pairs.append(("text", text))
+            if weighed:
+                pairs.append(("text_weight", f"{weight:g}"))
         if self.filter:
             pairs.append(("filter", self.filter))
         if self.threshold is not None:
@@ -141,6 +161,12 @@ class Board:
     def without(self, place: int) -> Board:
         """Without the example at a place."""
         return replace(self, parts=self.parts[:place] + self.parts[place + 1 :], threshold=None, offset=0)
+
+    def without_words(self, place: int) -> Board:
+        """Without the words at a place."""
+        words = self.words[:place] + self.words[place + 1 :]
+        text, weight = words[0] if words else ("", 1.0)
+        return replace(self, text=text, text_weight=weight, further=words[1:], threshold=None, offset=0)
 
     def _mode_of_examples(self) -> str:
         """Of keywords an example has none: with it, a search by words is one by both, or by likeness alone."""
@@ -177,10 +203,21 @@ def _part(value: str, weight: str, crop: str, at: str) -> Part:
     form, _, name = value.partition(":")
     if form not in {"item", "upload"} or not name or len(name) > 200:
         raise QueryError(f"{value[:80]!r} is no example", hint="an example is item:ID, or a file that was uploaded")
-    heavy = _number(weight, "weight") if weight else 1.0
-    if abs(heavy) > HEAVIEST:
-        raise QueryError(f"the weight {weight} is too large", hint=f"from -{HEAVIEST:g} to {HEAVIEST:g}")
-    return Part(form, name, heavy, _crop(crop) if crop else None, range_of(at) if at else None)
+    return Part(form, name, _weight(weight), _crop(crop) if crop else None, range_of(at) if at else None)
+
+
+def _weight(text: str) -> float:
+    weight = _number(text, "weight") if text else 1.0
+    if abs(weight) > HEAVIEST:
+        raise QueryError(f"the weight {text[:20]} is too large", hint=f"from -{HEAVIEST:g} to {HEAVIEST:g}")
+    return weight
+
+
+def _all_words(form: Form) -> tuple[tuple[str, float], ...]:
+    """The words of each field that has any, with the weight at the field's place."""
+    weights = [str(weight) for weight in form.getlist("text_weight")]
+    found = ((_text(text, "text"), _at(weights, place)) for place, text in enumerate(form.getlist("text")))
+    return tuple((text, _weight(weight)) for text, weight in found if text)
 
 
 def _crop(text: str) -> Crop:
@@ -196,7 +233,10 @@ def _crop(text: str) -> Crop:
 
 
 def _words(form: Form, name: str) -> str:
-    value = form.get(name)
+    return _text(form.get(name), name)
+
+
+def _text(value: object, name: str) -> str:
     words = value.strip() if isinstance(value, str) else ""
     if len(words) > LONGEST:
         raise QueryError(f"the {name} is longer than {LONGEST} letters")

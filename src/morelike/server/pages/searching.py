@@ -17,6 +17,7 @@ from morelike.collection import OpenCollection
 from morelike.errors import MorelikeError, NoSuchItem, QueryError, TooBusy
 from morelike.examples import ITEM_ID
 from morelike.hits import Hits
+from morelike.search.composing import composer_of
 from morelike.search.filter import parse_filter
 from morelike.server.deps import parts_of
 from morelike.server.errors import status_of
@@ -59,7 +60,7 @@ URL = re.compile(r"https?://", re.IGNORECASE)
 class Results:
     """One page of hits, ready to draw. ``scale``: where the threshold's slider begins and ends.
 
-    ``names``: by id, those of items that are records of files.
+    ``names``: by id, those of items that are records of files. ``unknown``: words that ``composer`` does not know.
     """
 
     hits: Sequence[Hit]
@@ -68,6 +69,8 @@ class Results:
     scale: tuple[float, float]
     seconds: float
     names: Mapping[str, str] = field(default_factory=dict)
+    unknown: Sequence[str] = ()
+    composer: str = ""
 
 
 @router.get("/c/{name}")
@@ -206,6 +209,7 @@ def _page(
         openings=openings(opened, settings, begin) if begin else {},
         error=error,
         takes_words=_takes_words(opened),
+        composer=composer_of(opened.spaces),
         writing=writing,
         typed=typed or board.text,
         drawn=drawn_of(opened, settings, board.text) if writing and board.text and results else "",
@@ -220,9 +224,9 @@ def _page(
 def _results(request: Request, opened: OpenCollection, board: Board, writing: Writing | None) -> Results:
     """Raises what a search raises."""
     examples = [_example(request, part) for part in board.parts]
-    if board.text:
-        means = opened.means(board.text) if writing and not writing.words else "text"
-        examples.append(QueryExample(means, board.text))
+    for text, weight in board.words:
+        means = opened.means(text) if writing and not writing.words else "text"
+        examples.append(QueryExample(means, text, weight))
     query = Query(
         tuple(examples),
         mode=board.mode,
@@ -242,6 +246,8 @@ def _results(request: Request, opened: OpenCollection, board: Board, writing: Wr
         _scale(opened, hits, board),
         perf_counter() - began,
         _names(opened, hits),
+        hits.unknown_words,
+        composer_of(opened.spaces),
     )
 
 
@@ -315,8 +321,9 @@ def _words_of(request: Request, opened: OpenCollection, item: Item) -> str:
 
 
 def _takes_words(opened: OpenCollection) -> bool:
-    cards = [space.card for space in opened.spaces if space.active]
-    return any("text" in card.kinds or card.form == "terms" for card in cards)
+    spaces = opened.spaces
+    cards = [space.card for space in spaces if space.active]
+    return bool(composer_of(spaces)) or any("text" in card.kinds or card.form == "terms" for card in cards)
 
 
 def _asked(request: Request, opened: OpenCollection, form: FormData, kept: Board) -> Board:

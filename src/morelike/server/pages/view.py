@@ -47,7 +47,6 @@ UNITS = ("kB", "MB", "GB", "TB")
 SPREAD = 6
 MARKED = 10
 """Marks that an address names."""
-WEIGHTS = (2.0, 1.0, 0.5, -0.5, -1.0, -2.0)
 TALLIED = (("same", "there already"), ("rejected", "rejected"))
 
 
@@ -249,10 +248,16 @@ def part_of(item: str, weight: float) -> Part:
     return Part("item", item, float(weight))
 
 
-def weights_of(weight: float) -> list[tuple[str, str]]:
-    """The choices of an example's weight, its own among them."""
-    values = sorted({*WEIGHTS, weight}, reverse=True)
-    return [(f"{value:g}", f"{'+' if value > 0 else '−'} {abs(value):g}×") for value in values]
+def slider_of(weight: float, low: float = -2.0, high: float = 2.0) -> dict[str, str]:
+    """A weight's slider: its ends, which hold the weight, its step, which does not round it, and what it says."""
+    sign = "−" if weight < 0 else "+" if weight > 0 else ""
+    return {
+        "low": f"{min(low, math.floor(weight)):g}",
+        "high": f"{max(high, math.ceil(weight)):g}",
+        "step": "0.1" if math.isclose(weight * 10, round(weight * 10), abs_tol=1e-6) else "any",
+        "value": f"{weight:g}",
+        "said": f"{sign} {abs(weight):g}×".strip(),
+    }
 
 
 def tally_of(progress: Mapping[str, Any]) -> str:
@@ -296,7 +301,7 @@ def _environment() -> Environment:
     environment.globals |= {
         "part_of": part_of,
         "tally_of": tally_of,
-        "weights_of": weights_of,
+        "slider_of": slider_of,
         "alignment_lines": alignment_lines,
         "alignment_of": alignment_of,
         "called_of": called_of,

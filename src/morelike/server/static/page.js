@@ -13,6 +13,7 @@ import "./elements/theme-switch.js";
 import "./elements/threshold-slider.js";
 import "./elements/time-line.js";
 import "./elements/upload-queue.js";
+import "./elements/weight-slider.js";
 
 // A picture that cannot be drawn says so instead of showing a broken frame.
 document.addEventListener("error", (event) => {

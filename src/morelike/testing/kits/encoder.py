@@ -33,6 +33,7 @@ class EncoderKit:
         """At least four different payloads of a kind, extreme ones among them."""
         makers: dict[str, Callable[[], list[Any]]] = {
             "audio": _sounds,
+            "composed": _compositions,
             "image": _pictures,
             "mesh": _meshes,
             "molecule": lambda: ["CCO", "c1ccccc1", "CC(=O)Oc1ccccc1C(=O)O", "C"],
@@ -117,9 +118,10 @@ class EncoderKit:
     def test_prepare_leaves_the_payload_alone(self, encoder: Encoder) -> None:
         """An array that is prepared keeps its values: others may use it too."""
         for kind in encoder.card.kinds:
-            arrays = [payload for payload in self.payloads(kind) if isinstance(payload, np.ndarray)]
+            payloads = self.payloads(kind)
+            arrays = [part for one in payloads for part in _parts(one) if isinstance(part, np.ndarray)]
             before = [array.copy() for array in arrays]
-            _encoded(encoder, kind, arrays or self.payloads(kind)[:1])
+            _encoded(encoder, kind, payloads)
             assert all(np.array_equal(array, copy) for array, copy in zip(arrays, before, strict=True))
 
     def _assert_same(self, one: NDArray[Any], other: NDArray[Any]) -> None:
@@ -153,6 +155,17 @@ def _pictures() -> list[NDArray[np.uint8]]:
         np.full((1, 1, 3), 200, dtype=np.uint8),
         generator.integers(0, 256, (4, 900, 3), dtype=np.uint8),
     ]
+
+
+def _parts(payload: Any) -> tuple[Any, ...]:
+    """A pair's two; itself of anything else."""
+    return payload if isinstance(payload, tuple) else (payload,)
+
+
+def _compositions() -> list[tuple[NDArray[np.uint8], str]]:
+    """Pictures with words of different number; "make" and "red" have to be among those that the encoder knows."""
+    texts = ("make it red", "red", "make red make red make red", "Make it RED, please!", "make")
+    return list(zip(_pictures(), texts, strict=True))
 
 
 def _sounds() -> list[Audio]:

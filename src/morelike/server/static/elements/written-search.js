@@ -71,7 +71,7 @@ customElements.define("written-search", class extends HTMLElement {
     const query = new URLSearchParams(new FormData(refine));
     if (written !== this.last) { // and what was written meanwhile
       this.last = written;
-      for (const name of ["part", "weight", "crop", "at", "threshold", "text"]) query.delete(name);
+      for (const name of ["part", "weight", "crop", "at", "threshold", "text", "text_weight"]) query.delete(name);
       if (written) query.set("text", written);
     }
     if (this.mode) query.set("mode", this.mode.value);
