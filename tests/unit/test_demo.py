@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from morelike import demo
+from morelike import demo, demo_scenes
 from morelike.cli.run import run
 from morelike.errors import MissingExtra
 
@@ -67,6 +67,17 @@ def test_demo_finds_the_altered_copies(few: Path, capsys: pytest.CaptureFixture[
     for search in answer["searches"]:
         name = Path(search["example"]).stem
         assert [Path(hit["source"]).parent.name for hit in search["hits"][:5]] == [name] * 5
+
+
+def test_demo_changes_a_scene_by_words(few: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A picture with words that change it finds the picture of the changed scene first, with the encoder shipped."""
+    assert run(["demo", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)["scenes"]
+    picture, text, wanted = demo_scenes.make_scenes(few / "demo-pictures" / "scenes")
+
+    assert (Path(answer["example"]).name, answer["text"]) == (picture.name, text)
+    assert text == "make the red cube small"
+    assert Path(answer["hits"][0]["source"]).name == wanted.name
 
 
 def test_demo_once(few: Path, capsys: pytest.CaptureFixture[str]) -> None:

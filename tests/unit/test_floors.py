@@ -82,6 +82,7 @@ FLOORS = (
         "testing",
         "display",
         "demo",
+        "demo_scenes",
         "explained",
         "shapes",
         "tasks",

@@ -22,6 +22,7 @@ from morelike.shapes import hit_shape, report_shape
 
 if TYPE_CHECKING:
     from morelike.demo import Demo
+    from morelike.demo_scenes import SceneDemo
     from morelike.hits import Hits
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -54,28 +55,42 @@ def demo(
     photographs come from the scikit-image package (the extra `demo`), and altered copies of them (cropped, re-encoded,
     recoloured, rotated) are written to ./demo-pictures. Afterwards the page is served on http://127.0.0.1:8000 until
     Ctrl-C; with --once or --json nothing is served.
+    Besides, without DATA and without --once: made scenes of cubes, spheres and cylinders, searched with a picture and
+    the words that change it.
     """
     from morelike.demo import build
+    from morelike.demo_scenes import build_scenes
 
     given = session_of(context)
     session = Session(library=given.library or LIBRARY, quiet=given.quiet)
     with session.open(make=True) as library:
         with Reporter(quiet=session.quiet) as reporter:
             built = build(library, data or None, PICTURES, notify=reporter.note, progress=reporter.ingest)
+            scenes = None
+            if not data and not once:
+                folder = PICTURES / "scenes"
+                scenes = build_scenes(library, folder, notify=reporter.note, progress=reporter.ingest)
         name = built.collection.name
         examples = list(built.examples.items())[: 1 if once else None]
         searches = [(shown, built.collection.search(example, k=HITS)) for shown, example in examples]
+        changed = scenes and scenes.collection.search(scenes.picture, text=scenes.text, k=HITS)
         if not as_json:
             _show(session, built, searches, own=not data)
+            if scenes and changed:
+                _show_scenes(scenes, changed)
     if as_json:
         answers = [
             {"example": example, "hits": [hit_shape(hit) for hit in hits], "more": hits.more}
             for example, hits in searches
         ]
-        print_json({"library": str(session.library), "add": report_shape(name, built.report), "searches": answers})
+        told = {"library": str(session.library), "add": report_shape(name, built.report), "searches": answers}
+        if scenes and changed:
+            hits = [hit_shape(hit) for hit in changed]
+            told["scenes"] = {"example": scenes.picture, "text": scenes.text, "hits": hits, "more": changed.more}
+        print_json(told)
         return
     if not once:
-        _what_next(session, built)
+        _what_next(session, built, scenes)
         if not no_serve:
             _serve(context, session, port, data)
 
@@ -91,12 +106,19 @@ def _show(session: Session, built: Demo, searches: list[tuple[str, Hits]], *, ow
         show_pictures(built.collection, hits.hits, True if _colours() else None, columns=HITS)
 
 
+def _show_scenes(scenes: SceneDemo, hits: Hits) -> None:
+    line()
+    line(f"most like {near(scenes.picture)} with “{scenes.text}”:")
+    print_hits(hits.hits)
+    show_pictures(scenes.collection, hits.hits, True if _colours() else None, columns=HITS)
+
+
 def _colours() -> bool:
     """Whether the terminal says that it shows any colour, and nobody minds."""
     return os.environ.get("COLORTERM") in ("truecolor", "24bit") and not os.environ.get("NO_COLOR")
 
 
-def _what_next(session: Session, built: Demo) -> None:
+def _what_next(session: Session, built: Demo, scenes: SceneDemo | None) -> None:
     program = f"{_program()} --library {quote(str(session.library))}"
     name = built.collection.name
     examples = list(built.examples.values())
@@ -104,6 +126,9 @@ def _what_next(session: Session, built: Demo) -> None:
     line("try next:")
     line(f"  {program} search {name} {quote(examples[-1])} --picture")
     line(f"  {program} search {name} {quote(examples[0])} --crop 0,0,0.5,1")
+    if scenes:
+        words = "add large blue sphere to top-left"
+        line(f"  {program} search {scenes.collection.name} {quote(near(scenes.picture))} --text {quote(words)}")
     line(f"  {program} ls {name}")
     line(f"  {program} eval {name}")
     line(f"  {program} add mine ~/Pictures")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,7 @@ from morelike.errors import EncodeError, ModelError, UsageError
 from morelike.types import Card, Kind, Vectors
 from morelike.vecmath import normalise
 
-__all__ = ["check_kind", "check_revision", "finished", "nothing"]
+__all__ = ["check_kind", "check_revision", "finished", "named_file", "nothing"]
 
 
 def check_kind(card: Card, kind: Kind) -> None:
@@ -31,6 +33,17 @@ def check_revision(card: Card, revision: int) -> None:
             f"the card {card.id} is of revision {found} of `{card.family}`; this morelike has revision {revision}",
             hint=f"`morelike reembed COLLECTION --encoder {card.name}` changes to the present one",
         )
+
+
+def named_file(card: Card, files: Mapping[str, Path], values: Mapping[str, Any], key: str, usual: str) -> Path:
+    """The file that one of the card's values names. Raises ModelError where it is not among the card's weights."""
+    name = str(values.get(key, usual))
+    if name not in files:
+        raise ModelError(
+            f"the card {card.name!r} says {key} = {name!r}, which is not among its weights",
+            hint=f"they are {', '.join(files) or 'none'}",
+        )
+    return files[name]
 
 
 def nothing(card: Card) -> Vectors:

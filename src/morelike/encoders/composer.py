@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from morelike.encoders._batches import check_kind, finished, nothing
+from morelike.encoders._batches import check_kind, finished, named_file, nothing
 from morelike.encoders._pixels import Pixels
 from morelike.encoders._session import Session
 from morelike.errors import EncodeError, ModelError, QueryError
@@ -51,7 +51,7 @@ class ComposerEncoder:
         self._pixels = Pixels.from_card(card.name, {key: image[key] for key in Pixels.keys() & set(image)})
         self._image = self._session(files, image, settings)
         self._composer = self._session(files, composed, settings)
-        self._file = self._path(files, composed, "vocabulary", "vocabulary.txt")
+        self._file = named_file(card, files, composed, "vocabulary", "vocabulary.txt")
         self._lock = Lock()
         self._read: Vocabulary | None = None
 
@@ -146,17 +146,8 @@ class ComposerEncoder:
             raise ModelError(f"the card {card.name!r} does not fit `composer`: {'; '.join(faults)}")
 
     def _session(self, files: Mapping[str, Path], values: Mapping[str, Any], settings: Settings) -> Session:
-        path = self._path(files, values, "file", "")
+        path = named_file(self._card, files, values, "file", "")
         return Session(path, output=str(values.get("output", "")), threads=settings.encoder_threads)
-
-    def _path(self, files: Mapping[str, Path], values: Mapping[str, Any], key: str, usual: str) -> Path:
-        name = str(values.get(key, usual))
-        if name not in files:
-            raise ModelError(
-                f"the card {self._card.name!r} says {key} = {name!r}, which is not among its weights",
-                hint=f"they are {', '.join(files) or 'none'}",
-            )
-        return files[name]
 
 
 def _bare(word: str) -> str:

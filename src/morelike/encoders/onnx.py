@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from morelike.encoders._batches import check_kind, finished, nothing
+from morelike.encoders._batches import check_kind, finished, named_file, nothing
 from morelike.encoders._mel import whole
 from morelike.encoders._pixels import Pixels
 from morelike.encoders._session import Session
@@ -51,13 +51,13 @@ class OnnxEncoder:
             elif kind == "audio":
                 self._sound = Sound.from_card(card.name, values)
             else:
-                path = self._file(files, values, "tokenizer", "tokenizer.json")
+                path = named_file(card, files, values, "tokenizer", "tokenizer.json")
                 self._text = Tokens(card.name, path, values, extra="text" if card.kinds == ("text",) else "clip")
             self._towers[kind] = Session(
-                self._file(files, values, "file", card.weights[0].name),
+                named_file(card, files, values, "file", card.weights[0].name),
                 output=str(values.get("output", "")),
                 threads=settings.encoder_threads,
-                external=self._file(files, values, "data", "") if values.get("data") else None,
+                external=named_file(card, files, values, "data", "") if values.get("data") else None,
             )
 
     @property
@@ -167,15 +167,6 @@ class OnnxEncoder:
             )
         if kind == "audio":
             whole(self._card.name, "batch", values, _PIECES, least=1, most=_MOST_PIECES)
-
-    def _file(self, files: Mapping[str, Path], values: Mapping[str, Any], key: str, default: str) -> Path:
-        name = str(values.get(key, default))
-        if name not in files:
-            raise ModelError(
-                f"the card {self._card.name!r} uses the file {name!r}, which is not among its weights",
-                hint=f"they are {', '.join(files) or 'none'}",
-            )
-        return files[name]
 
 
 def _grouped(
