@@ -24,6 +24,11 @@ def written(results: dict[str, Any]) -> str:
             f"{machine['memory_gib']} GiB, {machine['system']}, Python {machine['python']}; {versions}."
         ),
         "",
+        (
+            "A picture and words have their figures on [their own page](composed.md#results): `benchmarks.composed`, "
+            "`benchmarks.composed_table` and `benchmarks.composed_training` write them."
+        ),
+        "",
     ]
     sections = {
         "quality": _quality,
