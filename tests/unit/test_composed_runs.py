@@ -160,7 +160,10 @@ def test_prepared_pictures_are_not_read_again(tmp_path: Path) -> None:
     assert kept.stat().st_mtime_ns == written
 
     whole = kept.read_bytes()
-    for damaged in (whole[:-1], b"", whole[:40], np.lib.format.magic(1, 0) + b"\xff" * 40):
+    headers = [
+        whole.replace(*change, 1) for change in ((b"}", b"["), (b"|u1", b"|,1"), (b" 3)", b"-3)"), (b", 's", b",b's"))
+    ]
+    for damaged in (whole[:-1], b"", whole[:40], np.lib.format.magic(1, 0) + b"\xff" * 40, *headers):
         kept.write_bytes(damaged)
         assert prepared(toy, numbers, kept).rows.shape == (8, 8, 8, 3)
         assert kept.read_bytes() == whole

@@ -96,20 +96,30 @@ class Css:
 def make_css(seed: int = 0, scenes: int = 2000) -> Css:
     """Both splits, of ``scenes`` first scenes each; the same seed makes the same ones."""
     random = Random(f"css {seed}")  # noqa: S311 - scenes, not secrets
-    pairs: dict[Split, list[tuple[str, str]]] = {"train": [], "test": []}
-    for colour in COLOURS:
-        both, train, test = _shuffled(random, list(SHAPES))
-        pairs["train"] += [(colour, both), (colour, train)]
-        pairs["test"] += [(colour, both), (colour, test)]
-    return Css(*(_Maker(random, frozenset(pairs[split]), sorted(pairs[split])).split(scenes) for split in pairs))
+    train, test = _pairs(random)
+    return Css(_Maker(random, sorted(train)).split(scenes), _Maker(random, sorted(test)).split(scenes))
+
+
+def _pairs(random: Random) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Which colours come in which shapes, of each split; drawn anew where a shape comes in fewer than two colours of a
+    split: nothing of that shape could be made another colour.
+    """
+    while True:
+        train: list[tuple[str, str]] = []
+        test: list[tuple[str, str]] = []
+        for colour in COLOURS:
+            both, only_train, only_test = _shuffled(random, list(SHAPES))
+            train += [(colour, both), (colour, only_train)]
+            test += [(colour, both), (colour, only_test)]
+        if all(sum(own == shape for _, own in pairs) >= 2 for pairs in (train, test) for shape in SHAPES):
+            return train, test
 
 
 @dataclass(frozen=True, slots=True)
 class _Maker:
     random: Random
-    allowed: frozenset[tuple[str, str]]
     pairs: Sequence[tuple[str, str]]
-    """The same, in an order."""
+    """Colours and shapes, in an order."""
 
     def split(self, count: int) -> CssSplit:
         scenes: list[Scene] = []

@@ -12,10 +12,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from morelike.errors import ItemError, SourceError, UsageError
+from morelike.errors import SourceError, UsageError
 from morelike.training.css import COLOURS, SHAPES, SIZES, CssSplit, Split, Thing, make_css
 from morelike.training.css_flat import draw_flat
 from morelike.training.css_solid import draw_solid
+from morelike.training.photographs import Photographs
 from morelike.training.plain_pickle import read_plain, write_plain
 from morelike.training.triplets import ComposedQuery, Triplet
 
@@ -23,9 +24,6 @@ __all__ = ["TABLE", "CssData", "picture_path", "read_css", "write_css"]
 
 TABLE = "css_toy_dataset_novel2_small.dup.npy"
 Pictures = Literal["3d", "2d"]
-LARGEST_PICTURE = 2048
-"""Pixels a side; the published ones have 180 x 120."""
-LARGEST_FILE = 16 * 1024**2
 LONGEST_TEXT = 1000
 AT_ONCE = 256
 
@@ -55,6 +53,7 @@ def write_css(
     total = len(pictures) * sum(len(split.scenes) for split in splits.values())
     done = 0
     try:
+        (folder / TABLE).unlink(missing_ok=True)  # that of other scenes
         for form in pictures:
             for name, split in splits.items():
                 picture_path(folder, name, 0, form).parent.mkdir(parents=True, exist_ok=True)
@@ -119,6 +118,7 @@ class CssData:
     mods: Sequence[_Mod]
     changes: Mapping[int, Sequence[tuple[int, int]]] = field(init=False)
     """Of a source: (which mod, target)."""
+    _photographs: Photographs = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         changes: dict[int, list[tuple[int, int]]] = {}
@@ -126,6 +126,7 @@ class CssData:
             for source, target in zip(mod.sources, mod.targets, strict=True):
                 changes.setdefault(source, []).append((index, target))
         self.changes = changes
+        self._photographs = Photographs(picture_path(self.folder, self.split, 0).parent)
 
     @property
     def texts(self) -> Sequence[str]:
@@ -138,7 +139,7 @@ class CssData:
         """(120, 180, 3) of the 3D form, (64, 64, 3) of the 2D form. Raises ItemError."""
         if self.pictures == "2d":
             return draw_flat(self.scenes[index])
-        return _read_picture(picture_path(self.folder, self.split, index))
+        return self._photographs.read(picture_path(self.folder, self.split, index).name)
 
     def queries(self) -> Sequence[ComposedQuery]:
         """Every change, as published: for the training split too."""
@@ -172,11 +173,14 @@ def read_css(folder: Path, split: Split, pictures: Pictures = "3d") -> CssData:
     values = read_plain(table)
     try:
         data = _checked(values[split], folder, split, pictures)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise SourceError(f"{table} is no table of the CSS task: {error!r}", hint="make or fetch it anew") from error
     if pictures == "3d" and not picture_path(folder, split, len(data) - 1).is_file():
         missing = picture_path(folder, split, len(data) - 1)
-        raise SourceError(f"the picture {missing} is not there", hint="--pictures 2d needs none; or make them anew")
+        raise SourceError(
+            f"the picture {missing} is not there",
+            hint="make them anew; --query-pictures 2d --target-pictures 2d need none",
+        )
     return data
 
 
@@ -202,17 +206,3 @@ def _checked_thing(values: Mapping[str, Any]) -> Thing:
     if thing.shape not in SHAPES or thing.color not in COLOURS or thing.size not in SIZES:
         raise ValueError(f"a thing is a {thing.size} {thing.color} {thing.shape}")
     return thing
-
-
-def _read_picture(path: Path) -> NDArray[np.uint8]:
-    from PIL import Image
-
-    try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise ItemError(f"the picture {path} is larger than {LARGEST_FILE // 1024**2} MB")
-        with Image.open(path, formats=("PNG",)) as opened:
-            if max(opened.size) > LARGEST_PICTURE:
-                raise ItemError(f"the picture {path} has {opened.size[0]} x {opened.size[1]} pixels: too many")
-            return np.asarray(opened.convert("RGB"))
-    except (OSError, SyntaxError, ValueError) as error:  # Pillow raises each of them on damage
-        raise ItemError(f"the picture {path} cannot be read: {error}") from error

@@ -25,16 +25,17 @@ def draw_flat(scene: Sequence[Thing]) -> NDArray[np.uint8]:
             _row(picture, slice(max(0, top), bottom), x - s, x + s, thing.color)
         elif thing.shape == "circle":
             for row in range(top, bottom + 1):
-                _row(picture, row, x - (s - abs(row - y)), x + (s - abs(row - y)), thing.color)
+                left = x + (abs(row - y) - s)
+                _row(picture, row, left, 2 * x - left, thing.color)
         else:
             for row in range(top, bottom):
-                half = (row - y + s) / 2
-                _row(picture, row, x - half, x + half, thing.color)
+                edge = x + (row - y + s) / 2  # the first row may lie above the tip: then it is the left one
+                _row(picture, row, min(edge, 2 * x - edge), max(edge, 2 * x - edge), thing.color)
     return picture
 
 
 def _row(picture: NDArray[np.uint8], rows: int | slice, left: float, right: float, colour: str) -> None:
+    """From ``left`` to ``right``, both cut to whole numbers; nothing where they are the wrong way round."""
     if isinstance(rows, int) and not 0 <= rows < SIDE:
         return  # a diamond's last row may lie beyond the edge
-    left, right = min(left, right), max(left, right)
     picture[rows, max(0, int(left)) : max(0, int(right))] = COLOURS[colour]

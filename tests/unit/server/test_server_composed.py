@@ -128,6 +128,19 @@ def test_the_page_asks_for_a_picture(client: TestClient) -> None:
     assert "give a picture too" not in added.text
 
 
+def test_another_encoder_takes_the_words_away(client: TestClient, library: Library) -> None:
+    """A collection that was embedded anew by an encoder without words has no field for them, until it is taken back."""
+    asked = {"part": f"item:{item(library, 'grey')}"}
+    pages = [client.get("/c/scenes", params=asked).text]
+    library.collection("scenes").reembed("classic")
+    pages.append(client.get("/c/scenes", params=asked).text)
+    library.collection("scenes").rollback()
+    pages.append(client.get("/c/scenes", params=asked).text)
+
+    assert ['name="text"' in page for page in pages] == [True, False, True]
+    assert ["Words, an address or an item" in page for page in pages] == [True, False, True]
+
+
 def test_the_encoder_is_listed(client: TestClient) -> None:
     """`GET /encoders` says that it composes."""
     found = {one["name"]: one for one in client.get("/api/v1/encoders").json()["encoders"]}

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -97,9 +98,10 @@ def prepared(
 
 def _opened(kept: Path, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
     """The file's array, or None where there is none of that shape."""
+    damage = (OSError, ValueError, EOFError, SyntaxError, TokenError, TypeError, OverflowError)
     try:
         rows = np.load(kept, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+    except damage:  # numpy reads a header as Python
         return None
     return rows if rows.dtype == np.uint8 and rows.shape == shape else None
 
