@@ -258,6 +258,19 @@ def test_a_flat_head_sees_where() -> None:
     assert not torch.allclose(flat.embed(last.flip(3)), flat.embed(last))
 
 
+@pytest.mark.parametrize("model", ["film", "tirg_lastconv"])
+def test_changed_maps_leave_the_statistics_of_pictures_alone(model: str) -> None:
+    """The head's batch statistics are those of pictures; maps that words changed, however large, have their own."""
+    network = small(model).train()
+    head = next(layer for layer in network.img_model.fc if isinstance(layer, torch.nn.BatchNorm2d))
+    for _ in range(3):
+        network.compose(pictures(), IDS, LENGTHS)
+    assert torch.equal(head.running_mean, torch.zeros_like(head.running_mean))
+    assert not torch.equal(network.norm.running_mean, torch.zeros_like(head.running_mean))
+    network.image(pictures())
+    assert not torch.equal(head.running_mean, torch.zeros_like(head.running_mean))
+
+
 def test_pictures_smaller_than_a_patch_are_refused() -> None:
     """The small trunk cuts patches of 4 × 4."""
     with pytest.raises(UsageError, match="3 × 90"):

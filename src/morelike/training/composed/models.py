@@ -156,13 +156,14 @@ class TirgLastConv(OnLastMap):
         self.a = _scales()
         self.mod2d = _over_map(channels + trunk.dim, channels)
         self.mod2d_gate = _over_map(channels + trunk.dim, channels)
+        self.norm = self.query_trunk.own_norm()
 
     def composition(self, features: Tensor, words: Tensor) -> Tensor:
         everywhere = words[:, :, None, None].expand(-1, -1, features.shape[2], features.shape[3])
         both = torch.cat((features, everywhere.to(features.dtype)), dim=1)
         gate = torch.sigmoid(_through(self.mod2d_gate, both, words.shape[1]))
         changed = _through(self.mod2d, both, words.shape[1])
-        return self.query_trunk.embed(self.a[0] * gate * features + self.a[1] * changed)
+        return self.query_trunk.embed(self.a[0] * gate * features + self.a[1] * changed, self.norm)
 
 
 class Mixing(nn.Module):  # type: ignore[misc]  # as above
@@ -204,6 +205,7 @@ class Film(Composer):
     def __init__(self, trunk: Trunk, words: int, query_trunk: Trunk | None = None) -> None:
         super().__init__(trunk, words, query_trunk)
         self.film = nn.Linear(trunk.dim, 2 * sum(self.query_trunk.widths))
+        self.norm = self.query_trunk.own_norm()
 
     @property
     def shares_maps(self) -> bool:
@@ -219,7 +221,7 @@ class Film(Composer):
         changes = zip(gammas.split(trunk.widths, dim=1), betas.split(trunk.widths, dim=1), strict=True)
         for stage, (gamma, beta) in zip(trunk.stages, changes, strict=True):
             y = (1 + gamma[:, :, None, None]) * stage(y) + beta[:, :, None, None]
-        return trunk.embed(y)
+        return trunk.embed(y, self.norm)
 
 
 class Relationship(OnLastMap):

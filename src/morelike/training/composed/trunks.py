@@ -45,9 +45,15 @@ class Trunk(nn.Module):  # type: ignore[misc]  # torch is not followed by the ty
             y = stage(y)
         return y
 
-    def embed(self, last: Tensor) -> Tensor:
-        """A last map to (n, dim), not normalised."""
+    def embed(self, last: Tensor, norm: nn.Module | None = None) -> Tensor:
+        """A last map to (n, dim), not normalised. ``norm``: what ``own_norm`` gave, for maps that words changed."""
         raise NotImplementedError
+
+    def own_norm(self) -> nn.Module | None:
+        """For maps that words changed: their numbers are spread otherwise than a picture's, and batch statistics of
+        both together fit neither. None where the head normalises nothing.
+        """
+        return None
 
     def forward(self, pixels: Tensor) -> Tensor:
         return self.embed(self.features(pixels))
@@ -79,7 +85,7 @@ class ResNet18Trunk(Trunk):
     def stages(self) -> Sequence[nn.Module]:
         return [*self.layer1, *self.layer2, *self.layer3, *self.layer4]
 
-    def embed(self, last: Tensor) -> Tensor:
+    def embed(self, last: Tensor, norm: nn.Module | None = None) -> Tensor:  # noqa: ARG002 - it normalises nothing
         return self.fc(last.mean(dim=(2, 3)))
 
 
@@ -96,7 +102,7 @@ class SmallTrunk(Trunk):
             raise UsageError(
                 f"pictures of {size[0]} × {size[1]} are too small for the small trunk", hint="4 × 4 or more"
             )
-        self.dim, self.size = dim, size
+        self.dim, self.size, self.head = dim, size, head
         self.map_size = _halved((size[0] // 4, size[1] // 4), times=1)
         self.patches = nn.Sequential(nn.Conv2d(3, 64, 4, 4, bias=False), nn.BatchNorm2d(64), nn.ReLU(inplace=True))
         first, last = _SMALL_WIDTHS
@@ -121,8 +127,14 @@ class SmallTrunk(Trunk):
     def stages(self) -> Sequence[nn.Module]:
         return [*self.layer1, *self.layer2]
 
-    def embed(self, last: Tensor) -> Tensor:
-        return self.fc(last)
+    def embed(self, last: Tensor, norm: nn.Module | None = None) -> Tensor:
+        y = last
+        for layer in self.fc:
+            y = norm(y) if norm is not None and isinstance(layer, nn.BatchNorm2d) else layer(y)
+        return y
+
+    def own_norm(self) -> nn.Module | None:
+        return nn.BatchNorm2d(_FLAT_CHANNELS) if self.head == "flat" else None
 
 
 class _Average(nn.Module):  # type: ignore[misc]  # as above
