@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
+from collections.abc import Generator, Iterator
+from itertools import count
 from pathlib import Path
 
+import certifi
 import hypothesis
 import pytest
 from databases import mysql_server, postgresql_server  # noqa: F401  fixtures: one server a run, whoever needs it
@@ -39,14 +43,34 @@ SHARED = {
 }
 """Servers that a process starts once, and what else takes long: by the fixture, the group of the tests that have it."""
 ROOT = Path(__file__).resolve().parents[1]
+END_OF_CERTIFICATE = "-----END CERTIFICATE-----\n"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Clients trust one authority: each reads the list when it is made, all hundred and more of it take 20 ms."""
+    first, end, _ = Path(certifi.where()).read_text(encoding="ascii").partition(END_OF_CERTIFICATE)
+    file = tmp_path_factory.mktemp("authority") / "one.pem"
+    file.write_text(first + end, encoding="ascii")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(file))
+        yield
+
+
+@pytest.fixture(scope="session")
+def _homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Empty folders: pytest's own numbering reads all that there are before each, the more the longer it takes."""
+    folder = tmp_path_factory.mktemp("homes")
+    return (folder / str(number) for number in count())
 
 
 @pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, _homes: Iterator[Path]) -> None:
     """A test sees no setting of the person who runs it, no configuration file, and no network hub."""
     for name in [name for name in os.environ if name.startswith("MORELIKE_") and name != "MORELIKE_TEST_DATA"]:
         monkeypatch.delenv(name)
-    home = tmp_path_factory.mktemp("home")
+    home = next(_homes)
+    home.mkdir(mode=0o700)
     monkeypatch.setenv("HOME", str(home))
     for variable in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"):
         monkeypatch.delenv(variable, raising=False)
@@ -74,6 +98,17 @@ def test_data() -> Path:
     if not (folder / "DATA.md").is_file():
         pytest.skip(f"no test data in {folder} (MORELIKE_TEST_DATA)")
     return folder
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Ten thousand tests are kept to the end: looking for garbage among them, then and ever after, finds none."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
