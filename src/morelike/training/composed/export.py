@@ -19,6 +19,7 @@ from morelike.training.composed.data import Split, numbered, read_split
 from morelike.training.composed.retrieval import embeddings
 from morelike.training.composed.runs import Checkpoint, Settings, load_checkpoint, read_settings
 from morelike.types import Card, WeightsFile
+from morelike.vecmath import normalise
 from morelike.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def export(run: Path, out: Path | None = None, name: str | None = None, *, datas
     split = read_split(settings, "test", run.parent / ".pictures")
     cpu = torch.device("cpu")
     with torch.inference_mode():
-        vectors = _unit(embeddings(Evaluating(model, vocabulary, split, cpu), np.arange(len(split.targets.rows))))
+        vectors = normalise(embeddings(Evaluating(model, vocabulary, split, cpu), np.arange(len(split.targets.rows))))
     packed = _packed(model, settings, split, vocabulary)
     try:
         for file, data in packed.files.items():
@@ -216,11 +217,6 @@ def _card(name: str, settings: Settings, checkpoint: Checkpoint, packed: _Packed
             description=f"A picture and words that change it, learnt from {settings.dataset}.",
         )
     )
-
-
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    lengths = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.float32(1e-12))
-    return np.asarray(vectors / lengths, dtype=np.float32)
 
 
 def _npy(array: NDArray[np.float32]) -> bytes:

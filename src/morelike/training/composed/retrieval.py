@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from morelike.errors import ModelError
 from morelike.training.triplets import Triplets
+from morelike.vecmath import normalise
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -84,7 +85,7 @@ def recalls(  # noqa: PLR0917 - two tables and what is said of their rows, in th
         raise ModelError("there is nothing to evaluate: no query, or no picture to find", hint="look at the data set")
     if not (np.isfinite(query_vectors).all() and np.isfinite(gallery_vectors).all()):
         raise ModelError("the network gives vectors that are not finite", hint="train with a smaller learning rate")
-    queries, gallery = _unit(query_vectors), _unit(gallery_vectors)
+    queries, gallery = normalise(query_vectors), normalise(gallery_vectors)
     codes = {label: code for code, label in enumerate(dict.fromkeys(gallery_labels))}
     labels = np.array([codes[label] for label in gallery_labels])
     wanted = np.array([codes.get(label, -1) for label in wanted_labels])
@@ -112,12 +113,6 @@ def _ranks(
     ahead += ((similar == best) & (np.arange(len(labels))[None, :] < first[:, None])).sum(axis=1)
     ahead[~right.any(axis=1)] = np.iinfo(np.int64).max
     return ahead
-
-
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit: NDArray[np.float32] = vectors / np.maximum(lengths, np.float32(1e-12))
-    return unit
 
 
 class Encodes(Protocol):
