@@ -1,4 +1,4 @@
-"""Hits as pictures or words: a grid for notebooks, a contact sheet for terminals."""
+"""Pictures in a terminal: a contact sheet of hits, by the terminal's own protocol or in coloured blocks."""
 
 from __future__ import annotations
 
@@ -6,17 +6,13 @@ import base64
 import io
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from html import escape
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
-
-from morelike.errors import MorelikeError
-from morelike.types import Hit, Preview, Quote, Span
 
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["Protocol", "contact_sheet", "grid_html", "picture_protocol", "terminal_picture"]
+__all__ = ["Protocol", "contact_sheet", "picture_protocol", "terminal_picture"]
 
 Protocol = Literal["iterm2", "kitty", "blocks"]
 """How a terminal takes pictures: its own protocol, or coloured half blocks, which every terminal shows."""
@@ -26,7 +22,6 @@ TILE = 192  # pixels a side
 GAP = 8
 KITTY_CHUNK = 4096  # the protocol's own limit
 BLOCK_COLUMNS = 80
-SHOWN_IN_NOTEBOOKS = ("image/png", "image/jpeg", "image/webp", "image/gif")
 
 
 def picture_protocol(environment: Mapping[str, str] | None = None) -> Protocol | None:
@@ -108,63 +103,3 @@ def _half_blocks(png: bytes, columns: int) -> Iterator[str]:
     for upper, lower in zip(pixels[0::2], pixels[1::2], strict=True):
         cells = (f"\x1b[38;2;{r};{g};{b};48;2;{R};{G};{B}m▀" for (r, g, b), (R, G, B) in zip(upper, lower, strict=True))
         yield "".join(cells) + "\x1b[0m"
-
-
-def grid_html(hits: Sequence[Hit], preview: Callable[[str, int, Span], Preview]) -> str:
-    """A notebook's view of hits: words with what answers marked, else pictures inline; score and source below.
-    Everything foreign is escaped.
-
-    ``preview`` is called with (item id, side in pixels, span).
-    """
-    if not hits:
-        return "<p>no hits</p>"
-    cells = "".join(
-        _words(place, hit, hit.quote) if hit.quote is not None else _cell(place, hit, _preview(hit, preview))
-        for place, hit in enumerate(hits, start=1)
-    )
-    return f'<div style="display:flex;flex-wrap:wrap;gap:12px">{cells}</div>'
-
-
-def _preview(hit: Hit, preview: Callable[[str, int, Span], Preview]) -> Preview | None:
-    try:
-        return preview(hit.item, TILE, hit.span)
-    except MorelikeError:  # a file that was added in place may be gone; the hit is shown all the same
-        return None
-
-
-def _words(place: int, hit: Hit, quote: Quote) -> str:
-    said, at = [], 0
-    for start, end in quote.marks:
-        said += [escape(quote.text[at:start]), f"<mark>{escape(quote.text[start:end])}</mark>"]
-        at = end
-    said.append(escape(quote.text[at:]))
-    reply = f'<div style="white-space:pre-wrap">→ {escape(quote.reply)}</div>' if quote.reply else ""
-    return (
-        '<figure style="margin:0;width:100%;font:13px sans-serif">'
-        f'<div style="white-space:pre-wrap;max-height:160px;overflow:auto">{"".join(said)}</div>{reply}'
-        f"{_caption(place, hit)}</figure>"
-    )
-
-
-def _cell(place: int, hit: Hit, preview: Preview | None) -> str:
-    name = _name(hit)
-    if preview is not None and preview.media_type in SHOWN_IN_NOTEBOOKS:
-        data = base64.b64encode(preview.data).decode()
-        picture = (
-            f'<img src="data:{preview.media_type};base64,{data}" alt="{escape(name)}" '
-            'style="max-width:160px;max-height:160px">'
-        )
-    else:
-        picture = '<div style="width:160px;height:120px;background:#ddd"></div>'
-    return f'<figure style="margin:0;width:160px;font:12px sans-serif">{picture}{_caption(place, hit)}</figure>'
-
-
-def _caption(place: int, hit: Hit) -> str:
-    return (
-        f"<figcaption>{place}. {hit.score:.3f}<br>"
-        f'<span title="{escape(hit.source)}" style="overflow-wrap:anywhere">{escape(_name(hit))}</span></figcaption>'
-    )
-
-
-def _name(hit: Hit) -> str:
-    return hit.source.rstrip("/").rpartition("/")[2] or hit.source

@@ -5,19 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Protocol
 
 from morelike.errors import MorelikeError
+from morelike.notebook import Previews, Room, grid_html
 from morelike.search.several import Placed, fused
-from morelike.types import Answer, Hit, Preview, Span
+from morelike.types import Answer, Hit, Span
 
 __all__ = ["GroupedHits", "HitGroup", "Hits", "Reply"]
-
-
-class Previews(Protocol):
-    """What can draw an item: an open collection."""
-
-    def preview(self, item_id: str, side: int = ..., span: Span = ...) -> Preview: ...
 
 
 class Hits:
@@ -50,15 +44,25 @@ class Hits:
         answer = Answer(self.hits[part], more, self.timings, self.nothing_similar, self.unknown_words)
         return Hits(answer, self._previews)
 
+    def joined(self, following: Hits) -> Hits:
+        """With the page that follows it, as one."""
+        hits, timings = self.hits + following.hits, dict(self.timings)
+        for stage, seconds in following.timings.items():
+            timings[stage] = timings.get(stage, 0.0) + seconds
+        answer = Answer(hits, following.more, timings, self.nothing_similar, self.unknown_words)
+        return Hits(answer, self._previews)
+
     def __repr__(self) -> str:
         lines = [f"{hit.score:.3f}  {_printable(hit.source)}{_where(hit.span)}" for hit in self.hits]
         shown = "\n".join([*lines, "…" if self.more else ""]).rstrip() or "no hits"
         return f"{shown}\n{_printable(self._left_out())}" if self.unknown_words else shown
 
     def _repr_html_(self) -> str:
-        from morelike.display import grid_html
+        return self.shown_in(Room())
 
-        grid = grid_html(self.hits, self._previews.preview)
+    def shown_in(self, room: Room) -> str:
+        """As HTML for a notebook; ``room`` is what the page may yet weigh."""
+        grid = grid_html(self.hits, self._previews, room)
         return f"<p>{escape(self._left_out())}</p>{grid}" if self.unknown_words else grid
 
     def _left_out(self) -> str:
@@ -108,6 +112,22 @@ class GroupedHits:
             groups.append(HitGroup(modality, names, tuple(own[page]), more))
         self.groups: tuple[HitGroup, ...] = tuple(groups)
 
+    @classmethod
+    def of(
+        cls,
+        fused: Sequence[Placed],
+        groups: Sequence[HitGroup],
+        answers: Mapping[str, Hits],
+        silent: Sequence[Reply],
+        *,
+        more: bool,
+    ) -> GroupedHits:
+        """A page that somebody else put together."""
+        page = cls((), k=0)
+        page.fused, page.groups, page.answers = tuple(fused), tuple(groups), answers
+        page.silent, page.more = tuple(silent), more
+        return page
+
     def __len__(self) -> int:
         return len(self.fused)
 
@@ -129,8 +149,9 @@ class GroupedHits:
         return "\n".join(lines) or "no hits"
 
     def _repr_html_(self) -> str:
+        room = Room()
         shown = "".join(
-            f"<h4>{escape(name)} ({escape(group.modality)})</h4>{self.answers[name]._repr_html_()}"
+            f"<h4>{escape(name)} ({escape(group.modality)})</h4>{self.answers[name].shown_in(room)}"
             for group in self.groups
             for name in group.collections
         )

@@ -16,6 +16,7 @@ __all__ = [
     "LoadsRuns",
     "Modality",
     "NamesEncoder",
+    "Plays",
     "Quotes",
     "ReadsText",
 ]
@@ -129,6 +130,16 @@ class Draws(Protocol):
 
     def drawing(self, info: Metadata, side: int, parts: Sequence[int]) -> Preview:
         """An inert SVG, sharp at any size, with parts marked as ``highlighted`` does. Raises DecodeError."""
+
+
+@runtime_checkable
+class Plays(Protocol):
+    """A modality whose items are heard or watched."""
+
+    def playable(self, blob: Blob, span: Span, most: int) -> Preview:
+        """What a browser plays of that part, in ``most`` bytes at most: a stretch of the sound as an MP3, or a small
+        film as a whole (``video/…``). Raises DecodeError where there is none, or none so small.
+        """
 
 
 @runtime_checkable

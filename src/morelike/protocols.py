@@ -17,6 +17,7 @@ from morelike.modality_protocols import (
     LoadsRuns,
     Modality,
     NamesEncoder,
+    Plays,
     Quotes,
     ReadsText,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "Configured",
     "Draws",
     "Encoder",
+    "Engine",
     "GivesModel",
     "Highlights",
     "HoldsRecords",
@@ -54,6 +56,7 @@ __all__ = [
     "Modality",
     "NamesEncoder",
     "OpenSource",
+    "Plays",
     "Quotes",
     "Reachable",
     "ReadsText",
@@ -79,6 +82,22 @@ class Encoder(Protocol):
 
         A card of form ``sketch`` gives an object array (n,) of ``Sketch``.
         """
+
+
+class Engine(Protocol):
+    """Where one run of ``add`` has its work done."""
+
+    ended: bool
+    """Whether ``run`` is over, in whatever way."""
+
+    def run(self, sources: Iterable[tuple[str, Iterator[Blob]]]) -> Any:
+        """Add all that (origin, blobs) pairs yield; an AddReport. Raises StoreError, ModelError, UsageError."""
+
+    def expect(self, total: int) -> None:
+        """How many blobs are coming, once somebody has counted them."""
+
+    def say(self, sentence: str) -> None:
+        """Tell whoever follows the progress."""
 
 
 class OpenSource(Protocol):

@@ -1,4 +1,4 @@
-"""Hits as pictures."""
+"""Pictures in a terminal."""
 
 from __future__ import annotations
 
@@ -10,19 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from morelike.display import contact_sheet, grid_html, picture_protocol, terminal_picture
-from morelike.errors import NoSuchItem
-from morelike.types import WHOLE, Hit, Preview, Span
+from morelike.display import contact_sheet, picture_protocol, terminal_picture
 
 
 def png(colour: tuple[int, int, int], size: tuple[int, int] = (40, 20)) -> bytes:
     stream = io.BytesIO()
     Image.new("RGB", size, colour).save(stream, "PNG")
     return stream.getvalue()
-
-
-def hit(source: str) -> Hit:
-    return Hit("item", source, 0.5, {"cosine": 0.5}, WHOLE, {})
 
 
 @pytest.mark.parametrize(
@@ -83,23 +77,3 @@ def test_iterm2() -> None:
 
     assert text.startswith(f"\x1b]1337;File=inline=1;size={len(data)};")
     assert base64.b64decode(text.rpartition(":")[2].rstrip("\a")) == data
-
-
-def test_grid_escapes_names() -> None:
-    """A file name cannot put markup into a notebook."""
-    html = grid_html([hit('<script>alert("x")</script>/"><b>.png')], lambda *_: Preview(png((0, 0, 0)), "image/png"))
-
-    assert "<script>" not in html
-    assert '"><b>' not in html
-    assert "&lt;b&gt;.png" in html
-
-
-def test_grid_survives_missing_pictures() -> None:
-    """A hit whose file is gone, or whose preview a browser cannot show, is shown without a picture."""
-
-    def gone(item: str, side: int, span: Span) -> Preview:
-        raise NoSuchItem(f"{item} is gone")
-
-    assert "a.png" in grid_html([hit("a.png")], gone)
-    assert "<img" not in grid_html([hit("a.png")], lambda *_: Preview(b"<svg onload=x>", "image/svg+xml"))
-    assert "no hits" in grid_html([], gone)

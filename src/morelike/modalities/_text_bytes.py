@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from contextlib import suppress
+from itertools import islice
 from typing import Final
 
 from morelike.errors import DecodeError
@@ -57,7 +58,8 @@ def decoded(data: bytes, label: str, declared: str = "") -> str:
         text = data.decode(_guess(data, label), "replace")
     if text.startswith("\ufeff"):
         text = text[1:]
-    if sum(1 for _ in _CONTROLS.finditer(text)) > _MOST_CONTROLS * len(text):
+    one_too_many = islice(_CONTROLS.finditer(text), int(_MOST_CONTROLS * len(text)), None)
+    if next(one_too_many, None) is not None:
         raise DecodeError(f"{label} is no text: it has control characters", hint="is it a file of another kind?")
     return text
 

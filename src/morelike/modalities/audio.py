@@ -9,6 +9,7 @@ from typing import Any
 from morelike.errors import DecodeError, UsageError
 from morelike.modalities._exif import printable
 from morelike.modalities._media import label, translated
+from morelike.modalities._playable import excerpt
 from morelike.modalities._sound import (
     Sound,
     opened_sound,
@@ -118,6 +119,12 @@ class AudioModality:
         start, end = part_of(_length(blob, _known(blob)), span)
         with translated(blob):
             return peaks_of(blob, start, end, max(n, 1))
+
+    def playable(self, blob: Blob, span: Span, most: int) -> Preview:
+        """An MP3 of the span, or of its first fifteen seconds. Raises DecodeError."""
+        start, end = part_of(_length(blob, _known(blob)), span)
+        with translated(blob):
+            return excerpt(blob, start, end, most)
 
     def identity(self, blob: Blob) -> str | None:  # noqa: ARG002  # likewise
         """None: a recording is its bytes."""

@@ -19,6 +19,7 @@ from morelike.modalities._film_pixels import Picture, Thumb
 from morelike.modalities._formats import recognise
 from morelike.modalities._frames import FilmFrames, opened_film
 from morelike.modalities._media import label, translated
+from morelike.modalities._playable import excerpt
 from morelike.modalities._shots import THUMB_EVERY, Shots, key_spans
 from morelike.modalities._sound import read_sounds, read_whole, sound_length
 from morelike.modalities._video_formats import film_format, named_like_a_film
@@ -37,6 +38,7 @@ _LONGEST = 864_000.0  # seconds of a film that is cut in shots; three segments e
 _CLOSEST, _FURTHEST = 0.02, 3600.0  # seconds of ``every``
 _PREVIEW_QUALITY = 85
 _GLANCES = (0.1, 0.3, 0.5)  # of a film's length: the first frame is often black
+_PLAYED = frozenset({"video/mp4", "video/webm"})
 _LEFT_OUT = 1.0  # seconds at the end that hold no frame that can be decoded, beyond which the film ends before them
 
 
@@ -163,6 +165,20 @@ class VideoModality:
             start, end = part_of(film.length(), span)
         with translated(blob, "video"):
             return peaks_of(blob, start, end, max(n, 1), "video")
+
+    def playable(self, blob: Blob, span: Span, most: int) -> Preview:
+        """The film itself where it is so small, and an MP4 or a WebM; else the span's sound as an MP3, or its first
+        fifteen seconds. Raises DecodeError where it has none.
+        """
+        known = film_format(blob.read(_HEAD))
+        if known is not None and known.media_type in _PLAYED and (blob.size is None or blob.size <= most):
+            data = blob.read(most + 1)
+            if len(data) <= most:
+                return Preview(data, known.media_type)
+        with self._opened(blob) as film:
+            start, end = part_of(film.length(), span)
+        with translated(blob, "video"):
+            return excerpt(blob, start, end, most, "video")
 
     def identity(self, blob: Blob) -> str | None:  # noqa: ARG002  # likewise
         """None: a film is its bytes."""
