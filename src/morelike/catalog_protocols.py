@@ -178,8 +178,20 @@ class CatalogReading(Protocol):
     def count_sources(self, collection: Collection, *, md5: str = "") -> int:
         """Of the items that are ready; with ``md5``, of those with that digest."""
 
-    def sources(self, collection: Collection, *, md5: str = "", offset: int = 0, limit: int = 100) -> list[SourceRow]:
-        """Those that ``count_sources`` counts, in order of arrival."""
+    def sources(
+        self,
+        collection: Collection,
+        *,
+        md5: str = "",
+        origin: str | None = None,
+        after: int = 0,
+        offset: int = 0,
+        limit: int = 100,
+    ) -> list[SourceRow]:
+        """Those that ``count_sources`` counts, in order of arrival, from behind the one with the number ``after``.
+
+        With ``origin`` those that ``sources_of_origin`` names, of items in any state.
+        """
 
     def find_sources(
         self,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 
 from morelike.records import SourceRow
 from morelike.stores.catalog.connections import Connected, chunks
+from morelike.stores.catalog.encoding import AnyText, pack
 from morelike.stores.catalog.item_rows import source_of
 from morelike.stores.catalog.schema import items, key_of, sources
 from morelike.types import Collection, ContentDigest
@@ -19,9 +20,25 @@ __all__ = ["SourceRows"]
 class SourceRows(Connected):
     """That part of ``CatalogReading``."""
 
-    def sources(self, collection: Collection, *, md5: str = "", offset: int = 0, limit: int = 100) -> list[SourceRow]:
-        """Of ready items, in order of arrival."""
-        query = _rows().where(sources.c.collection_id == collection.id, items.c.state == "ready")
+    def sources(
+        self,
+        collection: Collection,
+        *,
+        md5: str = "",
+        origin: str | None = None,
+        after: int = 0,
+        offset: int = 0,
+        limit: int = 100,
+    ) -> list[SourceRow]:
+        """Of ready items, in order of arrival; with ``origin`` those that came through it or lie below it, of any."""
+        query = _rows().where(sources.c.collection_id == collection.id, sources.c.number > after)
+        if origin is None:
+            query = query.where(items.c.state == "ready")
+        else:
+            below = origin.rstrip("/") + "/"
+            # no LIKE, which may not tell upper from lower case: pages are to be whole
+            begins = func.substr(sources.c.uri, 1, len(pack(below)), type_=AnyText()) == below
+            query = query.where(items.c.state != "deleting", or_(sources.c.origin_key == key_of(origin), begins))
         if md5:
             query = query.where(items.c.collection_id == collection.id, items.c.md5 == md5)
         with self._reading() as connection:

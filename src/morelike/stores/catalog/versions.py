@@ -14,6 +14,7 @@ from morelike.errors import SchemaTooNew, StoreDamaged, StoreReadOnly
 from morelike.stores.catalog import changes, schema
 from morelike.stores.catalog.connections import translated
 from morelike.stores.catalog.engine import WRITING, Database
+from morelike.stores.catalog.engine.written import tables_as_written
 
 __all__ = ["SCRIPTS", "make_ready", "upgrade"]
 
@@ -127,7 +128,8 @@ def _create(database: Database, connection: Connection) -> None:
     if not database.whole_migrations:  # the next table commits this, and whoever finds it begins anew
         connection.execute(version.insert().values(version_num=_UNFINISHED))
         schema.metadata.drop_all(connection)
-    schema.metadata.create_all(connection, checkfirst=False)
+    for statement in tables_as_written(schema.metadata, connection.dialect):
+        connection.exec_driver_sql(statement)
     connection.execute(schema.about.insert().values(key="library", value=secrets.token_hex(6)))
     changes.install(connection)
     connection.execute(version.delete())

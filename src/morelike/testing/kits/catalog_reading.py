@@ -211,6 +211,18 @@ class CatalogReadingKit(CatalogFixtures):
         assert catalog.count_sources(photos, md5=md5) == 2
         assert (catalog.sources(photos, md5="f" * 32), catalog.count_sources(photos, md5="f" * 32)) == ([], 0)
 
+    def test_sources_are_rows_by_origin(self, catalog: Catalog, photos: Collection) -> None:
+        """Those that ``sources_of_origin`` names, whatever their items' state; its letters' case counts."""
+        make_item(catalog, photos, "cat", uris=["/pictures/ä_1", "/Pictures/2", "/picturesque/3"])
+        catalog.claim(photos, [some_claim("pending", "/pictures/4"), some_claim("other", "/5", origin="/pictures")])
+
+        rows = catalog.sources(photos, origin="/pictures")
+        behind = catalog.sources(photos, origin="/pictures", after=rows[0].number, limit=1)
+
+        assert [row.source.uri for row in rows] == list(catalog.sources_of_origin(photos, "/pictures"))
+        assert sorted(row.source.uri for row in rows) == ["/5", "/pictures/4", "/pictures/ä_1"]
+        assert behind == rows[1:2]
+
     @pytest.mark.parametrize("uri", ODD_TEXTS)
     def test_a_source_is_found_as_a_row(self, catalog: Catalog, photos: Collection, uri: str) -> None:
         """By its uri, its key or its item, whatever the item's state, once; not in another collection."""

@@ -26,6 +26,7 @@ from morelike.stores.catalog import schema
 from morelike.stores.catalog.connections import translated
 from morelike.stores.catalog.encoding import to_json
 from morelike.stores.catalog.engine import WRITING
+from morelike.stores.catalog.engine.written import WrittenStatements
 
 __all__ = [
     "CONNECT_SECONDS",
@@ -88,6 +89,7 @@ class ServerDatabase(ABC):
             pool_use_lifo=True,
             pool_timeout=_WAIT_FOR_ONE,
             pool_reset_on_return=None,  # each use ends its own transaction
+            execution_options={"compiled_cache": WrittenStatements()},
             **pool,
         )
         event.listen(engine, "connect", lambda driver, _record: self._connected(driver))

@@ -34,6 +34,7 @@ from sqlalchemy.types import TypeEngine
 from morelike.errors import StoreBusy, StoreDamaged, StoreError, StoreFull, StoreReadOnly
 from morelike.stores.catalog.encoding import AnyText, to_json
 from morelike.stores.catalog.engine import WRITING, Json
+from morelike.stores.catalog.engine.written import WrittenStatements
 
 __all__ = ["SqliteDatabase"]
 
@@ -78,7 +79,13 @@ class SqliteDatabase:
             if self.read_only
             else {"poolclass": QueuePool, "pool_size": 8, "max_overflow": -1, "pool_use_lifo": True}
         )
-        engine = create_engine("sqlite+pysqlite://", creator=self._connect, json_serializer=to_json, **pool)
+        engine = create_engine(
+            "sqlite+pysqlite://",
+            creator=self._connect,
+            json_serializer=to_json,
+            execution_options={"compiled_cache": WrittenStatements()},
+            **pool,
+        )
 
         def begin(connection: Connection) -> None:
             immediate = connection.get_execution_options().get(WRITING, False)
