@@ -15,9 +15,10 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
-from morelike.errors import MorelikeError, TooBusy, UsageError
+from morelike.errors import MorelikeError, TooBusy, UsageError, problem_name
 from morelike.protocols import Catalog
 from morelike.records import Job, JobState
 from morelike.types import Metadata
@@ -74,16 +75,27 @@ class _Bell:
 class Jobs:
     """The library's jobs, of all processes. Safe from any thread."""
 
-    def __init__(self, catalog: Catalog, check: Callable[[str, Metadata], None]) -> None:
-        """``check(kind, arguments)`` raises UsageError on what could not be done."""
+    def __init__(
+        self, catalog: Catalog, check: Callable[[str, Metadata], None], of_library: AbstractSet[str] = frozenset()
+    ) -> None:
+        """``check(kind, arguments)`` raises UsageError on what could not be done; ``of_library``: the kinds that work
+        on no one collection.
+        """
         self.catalog = catalog
         self.bell = _Bell()
         self._check = check
+        self._of_library = of_library
 
     def add(self, kind: str, collection: str, arguments: Metadata) -> Job:
-        """Put it in the queue; it is durable. Raises UsageError, TooBusy."""
+        """Put it in the queue; it is durable. ``collection`` is empty where the whole library is worked on.
+
+        Raises UsageError, TooBusy.
+        """
         self._check(kind, arguments)
-        if not 0 < len(collection) <= MAX_NAME:
+        if kind in self._of_library:
+            if collection:
+                raise UsageError(f"a job of the kind {kind} works on the whole library, not on {collection[:MAX_NAME]}")
+        elif not 0 < len(collection) <= MAX_NAME:
             raise UsageError(f"no collection is named {collection[:MAX_NAME]!r}", hint="name the one to work on")
         if len(json.dumps(arguments, default=str)) > MAX_ARGUMENTS:
             raise UsageError(f"a job's arguments are longer than {MAX_ARGUMENTS} characters", hint="make several jobs")
@@ -267,7 +279,7 @@ class JobRunner:
                 return _Outcome("queued", stopped.result)
             return _Outcome("failed", stopped.result, "the job stopped, and nobody had asked it to")
         except MorelikeError as error:
-            return _Outcome("failed", {}, error.message, error.hint)
+            return _Outcome("failed", {"problem": problem_name(type(error))}, error.message, error.hint)
         except Exception as error:
             _log.exception("the job %s (%s) failed", job.id, job.kind)
             return _Outcome(

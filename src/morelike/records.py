@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from morelike.types import ContentDigest, ItemState, Kind, Metadata, Source, Span
+from morelike.types import ContentDigest, ItemState, Kind, Metadata, Source, Space, Span
 
 __all__ = [
     "ApiKey",
     "Aside",
     "Calibration",
     "CollectionStorage",
+    "CollectionSummary",
     "Job",
     "JobState",
     "Rescored",
@@ -29,6 +30,19 @@ __all__ = [
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 Role = Literal["reader", "writer", "admin"]
 """What a key may do: each role may do all that the one before it may."""
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionSummary:
+    """A line of ``morelike ls``."""
+
+    name: str
+    modality: str
+    items: int
+    rejected: int
+    spaces: tuple[Space, ...]
+    created_at: str
+    options: Metadata
 
 
 @dataclass(frozen=True, slots=True)

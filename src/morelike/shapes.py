@@ -6,27 +6,38 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from morelike.dedup import Group
+    from morelike.doctor import DoctorReport
+    from morelike.dryrun import DryRun
+    from morelike.evaluate import Evaluation
     from morelike.hits import GroupedHits, Hits
-    from morelike.library import CollectionSummary
     from morelike.progress import AddReport
-    from morelike.records import Job
+    from morelike.records import Aside, Calibration, CollectionSummary, Job, SourceRow, StorageReading
     from morelike.search.several import Placed
     from morelike.storage import StorageReport
     from morelike.tagging import TagReport
-    from morelike.types import Card, Hit, Item, Quote, Rejection, Source, Span
+    from morelike.types import Card, Hit, Item, Quote, Rejection, Source, Space, Span
 
 __all__ = [
     "answer_shape",
+    "aside_shape",
     "card_shape",
     "collection_shape",
+    "doctor_shape",
+    "dry_run_shape",
+    "evaluation_shape",
+    "group_shape",
     "hit_shape",
     "item_shape",
     "job_shape",
     "quote_shape",
+    "reading_shape",
     "rejection_shape",
     "report_shape",
     "several_shape",
     "source_name",
+    "source_shape",
+    "space_shape",
     "span_shape",
     "storage_shape",
     "tag_shape",
@@ -63,6 +74,7 @@ def several_shape(found: GroupedHits, *, explain: bool = False) -> dict[str, Any
         "silent": [
             {
                 "collection": reply.collection,
+                "modality": reply.modality,
                 "reason": getattr(reply.answer, "message", ""),
                 "hint": getattr(reply.answer, "hint", ""),
             }
@@ -85,7 +97,8 @@ def _placed_shape(one: Placed, *, explain: bool) -> dict[str, Any]:
 
 def hit_shape(hit: Hit, *, explain: bool = False) -> dict[str, Any]:
     """One hit of ``search``. ``percentile`` is None where its space was not calibrated; ``kind`` is what was compared:
-    a film's ``image`` or its ``audio``; ``span`` says where in the item.
+    a film's ``image`` or its ``audio``; ``span`` says where in the item; ``segment`` is its id, as JSON's numbers are
+    too short for it.
     """
     shape = {
         "item": hit.item,
@@ -94,6 +107,7 @@ def hit_shape(hit: Hit, *, explain: bool = False) -> dict[str, Any]:
         "percentile": hit.percentile,
         "unit": {name: float(value) for name, value in hit.unit.items()},
         "kind": hit.kind,
+        "segment": str(hit.segment),
         "span": span_shape(hit.span),
         "metadata": dict(hit.metadata),
     }
@@ -181,9 +195,92 @@ def _source_shape(source: Source) -> dict[str, Any]:
         "uri": source.uri,
         "name": source.name,
         "size": source.size,
+        "modified_ns": source.modified_ns,
         "metadata": dict(source.metadata),
+        "origin": source.origin,
         "added_at": source.added_at,
     }
+
+
+def source_shape(row: SourceRow) -> dict[str, Any]:
+    """A source as a row of its own, with what it says of its item."""
+    return {
+        "number": row.number,
+        "key": row.key,
+        **_source_shape(row.source),
+        "item": row.item_id,
+        "state": row.state,
+        "blake3": row.digest.blake3,
+        "md5": row.digest.md5,
+        "item_size": row.digest.size,
+        "media_type": row.media_type,
+        "updated_at": row.updated_at,
+    }
+
+
+def space_shape(space: Space, vectors: int, calibration: Calibration | None) -> dict[str, Any]:
+    """A space with its whole card, and what was measured in it."""
+    return {
+        "id": str(space.id),
+        "kind": space.kind,
+        "active": space.active,
+        "card": space.card.to_dict(),
+        "vectors": vectors,
+        "calibration": None if calibration is None else asdict(calibration),
+    }
+
+
+def aside_shape(aside: Aside) -> dict[str, Any]:
+    """An item that was set aside as a duplicate of ``keeper``."""
+    return {"item": aside.item_id, "keeper": aside.keeper, "run": aside.run, "score": aside.score, "at": aside.at}
+
+
+def group_shape(group: Group, most: int | None = None) -> dict[str, Any]:
+    """Things that are the same, the keeper first; ``most`` of them where it is given. ``size`` counts all."""
+    members = [
+        {
+            "item": member.item,
+            "source": member.source,
+            "size": member.size,
+            "media_type": member.media_type,
+            "width": member.width,
+            "height": member.height,
+            "duration": member.duration,
+            "score": float(member.score),
+            "why": dict(member.why),
+        }
+        for member in group.members[:most]
+    ]
+    return {"kind": group.kind, "keeper": group.keeper, "size": len(group.members), "members": members}
+
+
+def evaluation_shape(found: Evaluation) -> dict[str, Any]:
+    """``eval --json``."""
+    return {
+        "p_at_1": found.p_at_1,
+        "p_at_5": found.p_at_5,
+        "map": found.map,
+        "queries": found.queries,
+        "items": found.items,
+        "labels": found.labels,
+        "folds": found.folds,
+        "intervals": {name: list(interval) for name, interval in found.intervals.items()},
+    }
+
+
+def dry_run_shape(found: DryRun) -> dict[str, Any]:
+    """What ``add --dry-run`` found; it names those of the sample that would be rejected."""
+    return {**asdict(found), "rejected": [rejection_shape(row) for row in found.rejected]}
+
+
+def doctor_shape(report: DoctorReport) -> dict[str, Any]:
+    """``doctor --json``."""
+    return {"ok": report.ok, "findings": [asdict(finding) for finding in report.findings]}
+
+
+def reading_shape(reading: StorageReading) -> dict[str, Any]:
+    """How much there was at one moment."""
+    return {"at": reading.at, "items": reading.items, "parts": dict(reading.parts)}
 
 
 def source_name(item: Item) -> str:

@@ -88,6 +88,8 @@ class Blob:
     metadata: Metadata = field(default_factory=dict)
     lasting: bool = False
     """Whether ``uri`` leads to the bytes from anywhere, as to an object in a bucket: ``--in-place`` may refer to it."""
+    origin: str = ""
+    """The source argument that it came through, where another machine read that: an upload's."""
 
     def read(self, limit: int = -1) -> bytes:
         """All bytes, or the first ``limit``. Raises SourceError or OSError."""

@@ -1,7 +1,7 @@
 """Files of many items, on their way in: a table of molecules, a FASTA file. Each record becomes a blob of its own.
 
-A record's uri is the file's with ``#record=N``; it is as old as its file, and is kept also where files stay in place,
-as a member of an archive is.
+A record's uri is the file's with ``#record=N``; it is as old as its file, has its metadata and its origin, and is kept
+also where files stay in place, as a member of an archive is.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 
-from morelike.errors import ItemError, MissingExtra, SourceError
+from morelike.errors import ItemError, MissingExtra, SourceError, UsageError
 from morelike.protocols import Configured, HoldsRecords, Modality
 from morelike.registry import MODALITIES
 from morelike.settings import Settings
 from morelike.sources.opening import failing_blob
 from morelike.sources.tables import names_files
-from morelike.types import Blob, Metadata
+from morelike.types import Blob, Collection, Metadata
 
-__all__ = ["Holds", "configured", "holds_of", "unpacked"]
+__all__ = ["Holds", "check_options", "configured", "holds_of", "unpacked"]
 
 HEAD = 4096
 _RECORD = re.compile(r"#record=[0-9]+\Z")
@@ -31,6 +31,18 @@ def configured(name: str, settings: Settings, options: Metadata) -> Modality:
     """The modality as a collection with these options reads by it. Raises UnknownName, MissingExtra."""
     modality: Modality = MODALITIES.load(name)(settings)
     return modality.configured(options) if isinstance(modality, Configured) else modality
+
+
+def check_options(modality: Modality, found: Collection, given: Metadata) -> None:
+    """Raises UsageError where the collection was made with others: its segments lie as they were cut."""
+    settled = modality.settle({**found.options, **given})
+    other = {name: value for name, value in settled.items() if found.options.get(name) != value}
+    if other:
+        names = ", ".join(f"{name} {found.options.get(name, 'not set')}" for name in other)
+        raise UsageError(
+            f"the collection {found.name} was made with {names}, and that cannot be changed",
+            hint="leave it out, or choose another name for a new collection",
+        )
 
 
 def unpacked(blobs: Iterable[Blob], modality: Modality) -> Iterator[Blob]:
@@ -52,11 +64,17 @@ def _unpacked(blobs: Iterable[Blob], modality: HoldsRecords) -> Generator[Blob]:
             yield blob
             continue
         try:
-            yield from modality.records(blob)
+            for record in modality.records(blob):
+                yield _of(blob, record) if blob.origin or blob.metadata else record
         except SourceError as error:
             yield failing_blob(blob.uri, blob.name, error.message, hint=error.hint)
         except OSError as error:
             yield failing_blob(blob.uri, blob.name, f"{blob.uri} cannot be read: {error.strerror or error}")
+
+
+def _of(blob: Blob, record: Blob) -> Blob:
+    """What is known of the file holds for its records; what a record says itself goes first."""
+    return replace(record, origin=blob.origin, metadata={**blob.metadata, **record.metadata})
 
 
 def holds_of(modality: Modality | None, settings: Settings) -> Holds | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -13,6 +14,7 @@ from starlette.datastructures import UploadFile
 from morelike.collection import OpenCollection
 from morelike.errors import SourceError
 from morelike.progress import AddReport
+from morelike.server.asked_items import EachFile
 from morelike.server.bodies import blob_of, name_of
 from morelike.server.errors import Refused
 from morelike.settings import Settings
@@ -25,6 +27,10 @@ from morelike.types import Blob, Rejection
 __all__ = ["add_uploads", "check_sources", "upload_blobs"]
 
 STATES = ("added", "same", "rejected")
+DONE = ("ready", "duplicate")
+UPLOAD = "upload:"
+"""What the uris of all uploads begin with: no path and no address does."""
+BEFORE = "it was rejected before, and has not changed; `retry` tries it again"
 _CHUNK = 1024**2
 
 
@@ -36,29 +42,63 @@ def upload_blobs(files: Sequence[UploadFile]) -> list[Blob]:
     return [blob_of(file, f"upload:{_digest(file)[:16]}/{name_of(file)}") for file in files]
 
 
+def _placed(files: Sequence[UploadFile], each: Sequence[EachFile]) -> list[Blob]:
+    """Uploads as blobs with the places that a client found them at; what it says can be taken for none of ours."""
+    return [
+        replace(
+            blob_of(file, _uploaded(said.uri)),
+            origin=_uploaded(said.origin) if said.origin else "",
+            modified_ns=said.modified_ns,
+            metadata=said.metadata,
+        )
+        for file, said in zip(files, each, strict=True)
+    ]
+
+
+def _uploaded(place: str) -> str:
+    return place if place.startswith(UPLOAD) else f"{UPLOAD}{place}"
+
+
 def add_uploads(
-    opened: OpenCollection, files: Sequence[UploadFile], *, tags: Sequence[str], metadata: Mapping[str, Any]
+    opened: OpenCollection,
+    files: Sequence[UploadFile],
+    *,
+    tags: Sequence[str],
+    metadata: Mapping[str, Any],
+    each: Sequence[EachFile] | None = None,
+    retry: bool = True,
 ) -> dict[str, Any]:
-    """Add them, and say of each what became of it; returns when all of it is durable. Raises StoreError."""
+    """Add them, and say of each what became of it; returns when all of it is durable. Raises StoreError.
+
+    ``each``: where each of the files was found. Without ``retry`` what was rejected before is passed over.
+    """
     if not files:
         raise Refused(422, "no file was sent", hint="send one or more multipart parts named `files`")
     began = monotonic()
-    blobs = upload_blobs(files)
+    blobs = upload_blobs(files) if each is None else _placed(files, each)
     held = [blob for blob in blobs if opened.holds_records(blob)]
     alone = [blob for blob in blobs if blob not in held]
+    reports: list[AddReport] = []
 
     def add(*some: Blob) -> AddReport:
-        return opened.add(*some, tags=tags, metadata=metadata, retry=True, index=False)  # see server/index.py
+        reports.append(opened.add(*some, tags=tags, metadata=metadata, retry=retry, index=False))  # see server/index.py
+        return reports[-1]
 
     shapes = {blob.uri: shape for blob, shape in zip(alone, _each(opened, alone, add), strict=True)}
-    tally = {name: sum(shape["state"] == name for shape in shapes.values()) for name in STATES}
+    tally = {name: sum(shape["state"] == name and not shape["before"] for shape in shapes.values()) for name in STATES}
     for blob in held:
         report = add(blob)
         shapes[blob.uri] = _of_many(blob, report)
         counted = {"added": report.added, "same": report.same, "rejected": report.rejected}
         tally = {name: tally[name] + counted[name] for name in STATES}
-    listed = [shapes[blob.uri] for blob in blobs]
-    return {"collection": opened.name, **tally, "files": listed, "seconds": round(monotonic() - began, 4)}
+    return {
+        "collection": opened.name,
+        **tally,
+        "rejected_before": sum(report.rejected_before for report in reports),
+        "replaced": sum(report.replaced for report in reports),
+        "files": [shapes[blob.uri] for blob in blobs],
+        "seconds": round(monotonic() - began, 4),
+    }
 
 
 def _each(opened: OpenCollection, blobs: Sequence[Blob], add: Callable[..., AddReport]) -> list[dict[str, Any]]:
@@ -66,11 +106,12 @@ def _each(opened: OpenCollection, blobs: Sequence[Blob], add: Callable[..., AddR
     if not blobs:
         return []
     ids = [opened.identity(blob) for blob in blobs]
-    before = opened.known(ids)
+    uris = [blob.uri for blob in blobs]
+    before = [*opened.known(ids).items(), *opened.found_at(uris).values()]
     report = add(*blobs)
-    there = opened.found_at([blob.uri for blob in blobs])
+    there = opened.found_at(uris)
     rejections = {rejection.uri: rejection for rejection in report.rejections}
-    seen = {item_id for item_id, state in before.items() if state in ("ready", "duplicate")}
+    seen = {item_id for item_id, state in before if state in DONE}
     shapes = []
     for blob in blobs:
         item_id, state = there.get(blob.uri, ("", "rejected"))
@@ -81,21 +122,27 @@ def _each(opened: OpenCollection, blobs: Sequence[Blob], add: Callable[..., AddR
 
 def _of_many(blob: Blob, report: AddReport) -> dict[str, Any]:
     """What became of a file of many items; of those that were rejected the first says why."""
-    records = report.added + report.same + report.rejected
+    records = report.added + report.same + report.rejected + report.rejected_before
     first = report.rejections[0] if report.rejections else None
     state = "added" if report.added else "same" if report.same else "rejected"
     reason = "" if first is None else first.reason
     if first is not None and records > 1:
         reason = f"{report.rejected} of {records} were rejected; the first: {reason}"
     stage = "" if first is None else first.stage
-    return {"name": blob.name, "state": state, "item": "", "stage": stage, "reason": reason, "records": records}
+    before = bool(records) and report.rejected_before == records
+    told = {"name": blob.name, "state": state, "item": "", "stage": stage, "reason": reason or BEFORE * before}
+    return {**told, "before": before, "records": records}
 
 
 def _shape(blob: Blob, item_id: str, state: str, rejection: Rejection | None, *, known: bool) -> dict[str, Any]:
-    if rejection is None and state in ("ready", "duplicate"):
-        return {"name": blob.name, "state": "same" if known else "added", "item": item_id, "stage": "", "reason": ""}
-    stage, reason = (rejection.stage, rejection.reason) if rejection else ("item", f"the item is {state}")
-    return {"name": blob.name, "state": "rejected", "item": item_id, "stage": stage, "reason": reason}
+    told = {"name": blob.name, "state": "same" if known else "added", "item": item_id, "stage": "", "reason": ""}
+    if rejection is None and state in DONE:
+        return {**told, "before": False}
+    before = rejection is None and state == "rejected"
+    stage, reason = ("item", BEFORE if before else f"the item is {state}")
+    if rejection is not None:
+        stage, reason = rejection.stage, rejection.reason
+    return {**told, "state": "rejected", "stage": stage, "reason": reason, "before": before}
 
 
 def check_sources(sources: Sequence[str], exclude: Sequence[str], settings: Settings) -> None:

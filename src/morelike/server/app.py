@@ -29,7 +29,20 @@ from morelike.server.metrics import Metrics
 from morelike.server.options import ServerOptions
 from morelike.server.pages.routing import error_page
 from morelike.server.previews import PreviewCache
-from morelike.server.routes import collections, health, items, jobs, login, moments, parts, search, solids, upkeep
+from morelike.server.routes import (
+    collections,
+    health,
+    items,
+    jobs,
+    login,
+    moments,
+    parts,
+    search,
+    solids,
+    sources,
+    spaces,
+    upkeep,
+)
 from morelike.server.security import Doorman, Guard, wants_page
 from morelike.server.storing import StorageKeeper
 from morelike.settings import Settings
@@ -38,7 +51,7 @@ __all__ = ["STATIC", "Fresh", "create_app"]
 
 STATIC = Path(__file__).parent / "static"
 # the busiest first: they are tried in order
-ROUTES = (search, moments, solids, items, collections, jobs, upkeep, parts, health)
+ROUTES = (search, moments, solids, items, sources, collections, spaces, jobs, upkeep, parts, health)
 
 
 class Fresh(StaticFiles):

@@ -19,46 +19,48 @@ from pydantic import Tag as PartTag
 
 from morelike.registry import MODES
 from morelike.search.several import AUTO
-from morelike.tagging import MOST_LABELS, THRESHOLD
 
 __all__ = [
     "MOST_PARTS",
-    "AddRequest",
-    "AutoTagRequest",
+    "MOST_QUERIES",
+    "Asked",
     "BatchQuery",
-    "CalibrateRequest",
-    "DedupRequest",
-    "DistinctRequest",
+    "CompareForm",
+    "CompareRequest",
     "FilePart",
+    "Finite",
     "ItemPart",
     "JsonQuery",
+    "Metadata",
+    "Name",
     "NewCollection",
     "Part",
-    "PatchItem",
     "QueryIn",
-    "ReembedRequest",
     "SearchForm",
     "SearchRequest",
     "SeveralForm",
     "SeveralRequest",
+    "Tag",
+    "Text",
     "TextPart",
-    "UndoRequest",
     "UrlPart",
+    "VectorPart",
 ]
 
 LARGEST_K = 1000
 DEEPEST_OFFSET = 10_000
+LARGEST_VECTOR = 16_384
 MOST_PARTS = 32
 MOST_QUERIES = 64
 MOST_ADDRESSES = 64
 """That all queries of one request may have fetched together."""
-MOST_SOURCES = 1000
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=8192)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+Float32 = Annotated[float, Field(ge=-3.4e38, le=3.4e38)]
 
 
 Crop = tuple[Fraction, Fraction, Fraction, Fraction]
@@ -141,12 +143,23 @@ class TextPart(_Part):
     text: Text
 
 
+class VectorPart(_Part):
+    """A vector itself, as the collection's encoder would give it."""
+
+    vector: Annotated[list[Float32], Field(min_length=1, max_length=LARGEST_VECTOR)] = Field(
+        description="As many numbers as the encoder's `dim`."
+    )
+
+
+KINDS_OF_PARTS = ("item", "url", "file", "text", "vector")
+
+
 def _kind_of_part(given: object) -> str | None:
     """By the one key that tells the parts apart; None: not exactly one of them."""
     if isinstance(given, dict):
-        kinds = [name for name in ("item", "url", "file", "text") if name in given]
+        kinds = [name for name in KINDS_OF_PARTS if name in given]
     else:
-        kinds = [name for name in ("item", "url", "file", "text") if hasattr(given, name)]
+        kinds = [name for name in KINDS_OF_PARTS if hasattr(given, name)]
     return kinds[0] if len(kinds) == 1 else None
 
 
@@ -154,11 +167,12 @@ Part = Annotated[
     Annotated[ItemPart, PartTag("item")]
     | Annotated[UrlPart, PartTag("url")]
     | Annotated[FilePart, PartTag("file")]
-    | Annotated[TextPart, PartTag("text")],
+    | Annotated[TextPart, PartTag("text")]
+    | Annotated[VectorPart, PartTag("vector")],
     Discriminator(
         _kind_of_part,
         custom_error_type="part",
-        custom_error_message="A part of a query is exactly one of item, url, file and text",
+        custom_error_message="A part of a query is exactly one of item, url, file, text and vector",
     ),
 ]
 """One part of a query."""
@@ -253,6 +267,22 @@ class SeveralRequest(SeveralForm):
     )
 
 
+class CompareForm(Asked):
+    """Two examples to compare, with files beside them; without `examples` the files themselves."""
+
+    examples: Annotated[list[Part], Field(max_length=2)] = Field(
+        default_factory=list, description="Two parts, as a query has them; their weights do not count."
+    )
+
+
+class CompareRequest(CompareForm):
+    """Two examples to compare."""
+
+    examples: Annotated[list[Part], Field(min_length=2, max_length=2)] = Field(
+        description="Two parts, as a query has them; their weights do not count."
+    )
+
+
 class NewCollection(Asked):
     """A collection to make."""
 
@@ -271,111 +301,3 @@ class NewCollection(Asked):
         "film's frames, which are those of its shots without it. `regions` of pictures: `grid`, `detector:NAME`.",
         examples=[{"window": 2, "hop": 1}],
     )
-
-
-class AddRequest(Asked):
-    """Sources to add, as a job."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "anyOf": [
-                {"required": ["sources"], "properties": {"sources": {"minItems": 1}}},
-                {"required": ["retry"], "properties": {"retry": {"const": True}}},
-            ]
-        }
-    )
-
-    sources: Annotated[list[Text], Field(max_length=MOST_SOURCES)] = Field(
-        default_factory=list,
-        description="http(s) addresses; and files, folders and globs of the server, or `s3://` addresses, below its "
-        "`--allow-root` places.",
-        examples=[["https://example.org/cat.jpg"]],
-    )
-    exclude: Annotated[list[Text], Field(max_length=100)] = Field(
-        default_factory=list, description="Globs of what to leave out."
-    )
-    in_place: bool = Field(default=False, description="Refer to the files where they are; do not copy.")
-    sync: bool = Field(default=False, description="Also remove what came from these sources before and is gone now.")
-    retry: bool = Field(
-        default=False, description="Try again what was rejected before; all of it where no source is named."
-    )
-    tags: Annotated[list[Tag], Field(max_length=100)] = Field(default_factory=list)
-    metadata: Metadata = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _something(self) -> AddRequest:
-        if not self.sources and not self.retry:
-            raise ValueError("sources is empty: name at least one, or retry")
-        return self
-
-
-class PatchItem(Asked):
-    """What to change of an item."""
-
-    add_tags: Annotated[list[Tag], Field(max_length=100)] = Field(default_factory=list)
-    remove_tags: Annotated[list[Tag], Field(max_length=100)] = Field(default_factory=list)
-    metadata: Metadata = Field(default_factory=dict, description="Merged into the item's own; null removes a key.")
-
-
-class ReembedRequest(Asked):
-    """Another encoder for the collection, or with `rollback` the one before this: one of the two."""
-
-    encoder: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
-        None, description="A name that `GET /encoders` lists."
-    )
-    rollback: bool = Field(default=False, description="Go back to the space before this one.")
-    allow_missing: bool = Field(
-        default=False, description="Go on where originals are gone; their items are not found any more."
-    )
-
-
-class DedupRequest(Asked):
-    """How to look for duplicates. Without `apply` nothing is changed: the job's result says what would be."""
-
-    near: bool = Field(default=True, description="Near duplicates too, not only equal bytes.")
-    threshold: Annotated[float, Field(gt=0, le=1)] | None = Field(
-        None, description="How alike near duplicates are at least."
-    )
-    keep: Literal["best", "largest", "oldest", "newest"] = Field(
-        "best", description="Which of a group stays: `best` has the most pixels, then the most bytes."
-    )
-    apply: bool = Field(default=False, description="Set all others of each group aside.")
-    contained: bool = Field(default=False, description="Set aside what lies in a longer film or recording, too.")
-
-
-class UndoRequest(Asked):
-    """Which run of `dedup` to undo."""
-
-    run: Name | None = Field(None, description="As the job's result names it; the last one where it is left out.")
-
-
-class DistinctRequest(Asked):
-    """Items that are no duplicates, whatever it looks like."""
-
-    items: Annotated[list[Text], Field(min_length=2, max_length=100)] = Field(
-        description="Their ids; it is remembered of each two of them."
-    )
-
-
-class AutoTagRequest(Asked):
-    """Labels to tag items with. With `dry_run` nothing is changed: the job's result says what would be."""
-
-    labels: Annotated[list[Tag], Field(min_length=1, max_length=MOST_LABELS)] = Field(
-        description="Words; an item gets those that it stands nearest to, or none.", examples=[["cat", "dog"]]
-    )
-    wording: Annotated[str, StringConstraints(max_length=200, pattern=r"^[^{}]*\{\}[^{}]*$")] = Field(
-        "{}", description="How a label is put to the encoder.", examples=["a photo of a {}"]
-    )
-    prefix: Annotated[str, StringConstraints(max_length=100)] = Field(
-        "", description="Before each tag; with one, tags of these labels that no longer hold are taken off."
-    )
-    threshold: Finite = Field(THRESHOLD, description="Standard deviations above everyday words, at the least.")
-    top: Annotated[int, Field(ge=1, le=MOST_LABELS)] = Field(1, description="How many tags an item gets at the most.")
-    filter: Annotated[str, StringConstraints(max_length=10_000)] | None = Field(
-        None, description="Only items that match."
-    )
-    dry_run: bool = Field(default=False, description="Change nothing.")
-
-
-class CalibrateRequest(Asked):
-    """Nothing to choose yet."""

@@ -21,7 +21,19 @@ from morelike.server.errors import Invalid, Refused
 from morelike.sources.opening import safe_name
 from morelike.types import Blob
 
-__all__ = ["MOST_FILES", "form_of", "json_of", "kind_of_body", "name_of", "opener_of"]
+__all__ = [
+    "MOST_FILES",
+    "blob_of",
+    "field_of",
+    "form_of",
+    "json_of",
+    "kind_of_body",
+    "name_of",
+    "object_of",
+    "opener_of",
+    "parse",
+    "truth_of",
+]
 
 MOST_FILES: Final = 100
 MOST_FIELDS: Final = 100
@@ -102,6 +114,15 @@ def object_of(text: str | None, field: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Invalid([{"loc": (field,), "msg": "is no JSON object"}])
     return value
+
+
+def truth_of(text: str | None, field: str, *, default: bool) -> bool:
+    """A field that says yes or no. Raises Invalid."""
+    if not text:
+        return default
+    if text not in ("true", "false"):
+        raise Invalid([{"loc": (field,), "msg": "is neither true nor false"}])
+    return text == "true"
 
 
 def name_of(upload: UploadFile) -> str:

@@ -12,13 +12,23 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from morelike.server.asked import AddRequest, SearchForm, SearchRequest, SeveralForm, SeveralRequest
+from morelike.server.asked import (
+    MOST_PARTS,
+    CompareForm,
+    CompareRequest,
+    SearchForm,
+    SearchRequest,
+    SeveralForm,
+    SeveralRequest,
+)
+from morelike.server.asked_items import AddRequest, EachFile
 from morelike.server.errors import MEDIA_TYPE
 from morelike.server.samples import SAMPLES
 from morelike.server.schemas import Problem
 
 __all__ = [
     "ADD_BODY",
+    "COMPARE_BODY",
     "SEARCH_BODY",
     "SEVERAL_BODY",
     "binary_response",
@@ -94,12 +104,14 @@ def binary_response(status: int, description: str, media_type: str = "*/*") -> R
     }
 
 
-def _files(model: type[BaseModel], form: type[BaseModel], name: str, sentence: str) -> dict[str, Any]:
+def _files(
+    model: type[BaseModel], form: type[BaseModel], name: str, sentence: str, *, most: int = MOST_PARTS
+) -> dict[str, Any]:
     """A multipart body of files and a JSON part."""
     properties = {
         "example": {
             "type": "array",
-            "maxItems": 32,
+            "maxItems": most,
             "items": {"type": "string", "format": "binary"},
             "description": sentence,
         },
@@ -126,6 +138,7 @@ SEARCH_BODY: Final = _files(
     SearchRequest, SearchForm, "queries", "Pictures to search with; `file` in a query counts them from 0."
 )
 SEVERAL_BODY: Final = _files(SeveralRequest, SeveralForm, "several", "Pictures to search with.")
+COMPARE_BODY: Final = _files(CompareRequest, CompareForm, "compare", "Pictures to compare.", most=2)
 ADD_BODY: Final = {
     "required": True,
     "content": {
@@ -147,10 +160,24 @@ ADD_BODY: Final = {
                         "description": "One tag a part; a part of a form is always text.",
                     },
                     "metadata": {"type": "object", "description": "Kept with each of the files; a JSON object."},
+                    "each": {
+                        "type": "array",
+                        "maxItems": 100,
+                        "items": {"$ref": f"#/components/schemas/{EachFile.__name__}"},
+                        "description": "Where each of the files was found, in their order: as many as files.",
+                    },
+                    "retry": {
+                        "type": "boolean",
+                        "default": True,
+                        "description": "Try again what was rejected before and has not changed.",
+                    },
                 },
                 "additionalProperties": False,
             },
-            "encoding": {"metadata": {"contentType": "application/json"}},
+            "encoding": {
+                "metadata": {"contentType": "application/json"},
+                "each": {"contentType": "application/json"},
+            },
         },
         "application/json": {
             "schema": {"$ref": "#/components/schemas/AddRequest"},
@@ -176,7 +203,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
             {"name": "items", "description": "What a collection holds."},
             {"name": "collections", "description": "Named sets of items of one kind."},
             {"name": "jobs", "description": "Work that goes on behind a request."},
-            {"name": "library", "description": "Encoders and disk space."},
+            {"name": "library", "description": "Encoders, disk space, and whether all is well."},
             {"name": "operation", "description": "For those who run the server."},
         ],
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
@@ -185,7 +212,17 @@ def describe(app: FastAPI) -> dict[str, Any]:
     _, models = models_json_schema(
         [
             (model, "validation")
-            for model in (AddRequest, Problem, SearchForm, SearchRequest, SeveralForm, SeveralRequest)
+            for model in (
+                AddRequest,
+                CompareForm,
+                CompareRequest,
+                EachFile,
+                Problem,
+                SearchForm,
+                SearchRequest,
+                SeveralForm,
+                SeveralRequest,
+            )
         ],
         ref_template="#/components/schemas/{model}",
     )

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from morelike import errors
-from morelike.errors import MorelikeError
+from morelike.errors import MorelikeError, problem_name
 from morelike.server.answers import dumps
 
 __all__ = [
@@ -103,7 +103,7 @@ def problem_of(error: MorelikeError) -> dict[str, Any]:
     """The problem document of one of our own errors."""
     if isinstance(error, Invalid):
         return _invalid_document(error.found)
-    kind = "" if isinstance(error, Refused) else re.sub(r"(?<!^)(?=[A-Z])", "-", type(error).__name__).lower()
+    kind = "" if isinstance(error, Refused) else problem_name(type(error))
     return problem(status_of(error), error.message, kind=kind, hint=error.hint)
 
 

@@ -6,17 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+
 from morelike.errors import MorelikeError, QueryError
 from morelike.expressions import Expression
 from morelike.library import Library
 from morelike.search.filter import parse_filter
-from morelike.server.asked import MOST_PARTS, FilePart, ItemPart, Part, QueryIn, TextPart, UrlPart
+from morelike.server.asked import MOST_PARTS, FilePart, ItemPart, Part, QueryIn, TextPart, UrlPart, VectorPart
 from morelike.server.errors import problem_of
 from morelike.shapes import answer_shape
 from morelike.sources.urls import UrlBlobs
-from morelike.types import Blob, Example, Query, Span
+from morelike.types import Blob, Example, Query, Span, Vectors
 
-__all__ = ["Observe", "answer", "answers", "query_of"]
+__all__ = ["Observe", "answer", "answers", "examples_of", "query_of"]
 
 Observe = Callable[[Mapping[str, float]], None]
 
@@ -28,17 +30,8 @@ def query_of(asked: QueryIn, files: Sequence[Blob], urls: UrlBlobs) -> Query:
 
     Raises QueryError, SourceError, FilterError.
     """
-    if len(files) > MOST_PARTS:
-        raise QueryError(f"the request has {len(files)} example files", hint=f"at most {MOST_PARTS}")
-    parts: list[Part] = list(asked.examples)
-    if not parts:
-        parts = [FilePart(file=number, weight=1.0, crop=None, at=None) for number in range(len(files))]
-    if not parts:
-        raise QueryError(
-            "a query needs an example", hint="an item, a url, a text, or an `example` file in a multipart body"
-        )
     return Query(
-        examples=tuple(_example(part, files, urls) for part in parts),
+        examples=examples_of(asked.examples, files, urls),
         mode=asked.mode,
         k=asked.k,
         offset=asked.offset,
@@ -50,9 +43,25 @@ def query_of(asked: QueryIn, files: Sequence[Blob], urls: UrlBlobs) -> Query:
     )
 
 
+def examples_of(asked: Sequence[Part], files: Sequence[Blob], urls: UrlBlobs) -> tuple[Example, ...]:
+    """The parts as the library takes them; without any, each file is one. Raises QueryError, SourceError."""
+    if len(files) > MOST_PARTS:
+        raise QueryError(f"the request has {len(files)} example files", hint=f"at most {MOST_PARTS}")
+    parts: list[Part] = list(asked)
+    if not parts:
+        parts = [FilePart(file=number, weight=1.0, crop=None, at=None) for number in range(len(files))]
+    if not parts:
+        raise QueryError(
+            "a query needs an example", hint="an item, a url, a text, or an `example` file in a multipart body"
+        )
+    return tuple(_example(part, files, urls) for part in parts)
+
+
 def _example(part: Part, files: Sequence[Blob], urls: UrlBlobs) -> Example:
     if isinstance(part, TextPart):
         return Example("text", part.text, part.weight)
+    if isinstance(part, VectorPart):
+        return Example("payload", _vector(part.vector), part.weight)
     at = Span(part.at.unit, part.at.start, part.at.end) if part.at is not None else None
     if isinstance(part, ItemPart):
         return Example("item", part.item, part.weight, part.crop, at)
@@ -63,6 +72,13 @@ def _example(part: Part, files: Sequence[Blob], urls: UrlBlobs) -> Example:
             f"there is no example file {part.file}", hint=f"the request has {len(files)}; they count from 0"
         )
     return Example("blob", files[part.file], part.weight, part.crop, at)
+
+
+def _vector(numbers: Sequence[float]) -> Vectors:
+    """(n,) as it was sent: bytes where all are, which packed bits must be and numbers may."""
+    given = np.array(numbers, dtype=np.float32)
+    packed = given.astype(np.uint8, casting="unsafe") if ((given >= 0) & (given <= 255)).all() else given
+    return packed if np.array_equal(packed, given) else given
 
 
 def _fetched(url: str, urls: UrlBlobs) -> Blob:

@@ -17,6 +17,15 @@ _COLLECTION: Final = {
     "options": {},
     "created_at": "2026-11-21T10:00:00Z",
 }
+_SOURCE: Final = {
+    "uri": "/srv/pictures/beach.jpg",
+    "name": "beach.jpg",
+    "size": 183422,
+    "modified_ns": 1790000000000000000,
+    "metadata": {"year": 2024},
+    "origin": "/srv/pictures",
+    "added_at": "2026-11-21T10:00:03Z",
+}
 _ITEM: Final = {
     "item": _ID,
     "source": "/srv/pictures/beach.jpg",
@@ -27,15 +36,7 @@ _ITEM: Final = {
     "md5": "9e107d9d372bb6826bd81d3542a419d6",
     "tags": ["holiday"],
     "info": {"width": 1600, "height": 1200, "format": "JPEG"},
-    "sources": [
-        {
-            "uri": "/srv/pictures/beach.jpg",
-            "name": "beach.jpg",
-            "size": 183422,
-            "metadata": {"year": 2024},
-            "added_at": "2026-11-21T10:00:03Z",
-        }
-    ],
+    "sources": [_SOURCE],
     "in_place": False,
     "added_at": "2026-11-21T10:00:03Z",
     "updated_at": "2026-11-21T10:00:04Z",
@@ -50,6 +51,7 @@ _ANSWER: Final[dict[str, Any]] = {
             "unit": {"cosine": 0.914},
             "span": {"unit": "whole", "start": 0.0, "end": 0.0},
             "kind": "image",
+            "segment": "7391846205518273645",
             "metadata": {"width": 1600, "height": 1200, "tags": ["holiday"]},
         }
     ],
@@ -78,9 +80,21 @@ SAMPLES: Final[Mapping[str, Any]] = {
     "add": {"sources": ["https://example.org/cat.jpg"], "tags": ["cats"]},
     "answer": _ANSWER,
     "answers": {"answers": [{"collection": "photos", **_ANSWER}]},
+    "asides": {
+        "asides": [{"item": _ID, "keeper": _ID[::-1], "run": "3d0c5f1e", "score": 0.97, "at": "2026-11-21T10:00:05Z"}],
+        "more": False,
+    },
     "brought_back": {"brought_back": 4},
+    "changed": {"changed": 3},
     "collection": _COLLECTION,
     "collections": {"collections": [_COLLECTION]},
+    "compare": {
+        "two_items": {"examples": [{"item": _ID[:12]}, {"item": _ID[::-1][:12]}]},
+        "with_an_address": {"examples": [{"item": _ID[:12]}, {"url": "https://example.org/cat.jpg"}]},
+    },
+    "compared": {"unit": {"cosine": 0.914}},
+    "count": {"items": 1204, "sources": 1260, "rejected": 3},
+    "dropped_space": {"dropped": "2"},
     "dropped": {"dropped": "photos", "items": 1204},
     "encoders": {
         "encoders": [
@@ -100,18 +114,39 @@ SAMPLES: Final[Mapping[str, Any]] = {
             }
         ]
     },
+    "forgotten": {"forgotten": 2},
     "grouped": {
         "fused": [_PLACED],
         "groups": [{"modality": "image", "collections": ["photos"], "hits": [_PLACED], "more": True}],
         "silent": [
             {
                 "collection": "sounds",
+                "modality": "audio",
                 "reason": "the collection sounds cannot be searched with words: its encoder (yamnet) has no text tower",
                 "hint": "`morelike reembed sounds --encoder conse-yamnet` gives it one that takes words",
             }
         ],
         "more": True,
-        "answers": [{"collection": "photos", **_ANSWER}],
+        "answers": [{"collection": "photos", "modality": "image", **_ANSWER}],
+    },
+    "history": {
+        "history": [
+            {"at": "2026-05-03T12:00:00Z", "items": 480, "parts": {"catalog": 1253376, "vectors": 2392064}},
+            {"at": "2026-05-04T12:00:00Z", "items": 500, "parts": {"catalog": 1310720, "vectors": 2490368}},
+        ]
+    },
+    "info": {
+        "version": "1.0.0",
+        "library": "3f9c2a71b0de",
+        "modalities": ["audio", "document", "image", "mesh", "molecule", "sequence", "text", "video"],
+        "limits": {
+            "upload_bytes": 1073741824,
+            "json_bytes": 1048576,
+            "files": 100,
+            "known": 1000,
+            "items": 1000,
+            "queries": 64,
+        },
     },
     "item": _ITEM,
     "items": {"items": [_ITEM], "more": False},
@@ -133,7 +168,21 @@ SAMPLES: Final[Mapping[str, Any]] = {
         },
         "several_queries": {"queries": [{"examples": [{"item": _ID[:12]}]}, {"examples": [{"text": "a red car"}]}]},
     },
+    "known": {
+        "items": {_ID: "ready"},
+        "uris": {
+            "upload:desk/home/me/beach.jpg": {
+                "item": _ID,
+                "state": "ready",
+                "size": 183422,
+                "modified_ns": 1790000000000000000,
+                "metadata": {"year": 2024},
+            }
+        },
+        "content": {_ID: {"item": _ID, "state": "ready"}},
+    },
     "peaks": {"peaks": [0.02, 0.4, 0.93, 0.31], "start": 0.0, "end": 14.5},
+    "purged": {"removed": 4},
     "rejected": {
         "rejected": [
             {
@@ -158,6 +207,55 @@ SAMPLES: Final[Mapping[str, Any]] = {
     "several": {
         "by_words": {"collections": ["photos", "films", "sounds"], "examples": [{"text": "a barking dog"}]},
         "by_item": {"collections": ["photos", "film*"], "examples": [{"item": _ID[:12]}]},
+    },
+    "sources": {
+        "sources": [
+            {
+                "number": 17,
+                "key": "0a1b2c3d4e5f60718293a4b5c6d7e8f9",
+                **_SOURCE,
+                "item": _ID,
+                "state": "ready",
+                "blake3": _ID,
+                "md5": "9e107d9d372bb6826bd81d3542a419d6",
+                "item_size": 183422,
+                "media_type": "image/jpeg",
+                "updated_at": "2026-11-21T10:00:04Z",
+            }
+        ],
+        "more": False,
+    },
+    "spaces": {
+        "spaces": [
+            {
+                "id": "1",
+                "kind": "image",
+                "active": True,
+                "card": {
+                    "name": "classic",
+                    "family": "classic",
+                    "form": "dense",
+                    "dim": 512,
+                    "metric": "cosine",
+                    "inputs": {"image": {"side": 128}},
+                    "options": {},
+                    "weights": [],
+                    "parts": [],
+                    "licence": "Apache-2.0",
+                    "source": "",
+                    "description": "Colours, edges and layout; needs no weights.",
+                    "run_here": "",
+                    "fingerprint": "0c3b1f2a9d84",
+                },
+                "vectors": 1204,
+                "calibration": {
+                    "items": 1204,
+                    "background": [0.1, 0.3, 0.5],
+                    "nearest": [0.4, 0.7, 0.9],
+                    "made_at": "2026-11-21T10:00:04Z",
+                },
+            }
+        ]
     },
     "storage": {
         "at": "2026-05-04T12:00:00Z",
@@ -202,14 +300,17 @@ SAMPLES: Final[Mapping[str, Any]] = {
         "added": 1,
         "same": 0,
         "rejected": 1,
+        "rejected_before": 0,
+        "replaced": 0,
         "files": [
-            {"name": "beach.jpg", "state": "added", "item": _ID, "stage": "", "reason": ""},
+            {"name": "beach.jpg", "state": "added", "item": _ID, "stage": "", "reason": "", "before": False},
             {
                 "name": "notes.txt",
                 "state": "rejected",
                 "item": "",
                 "stage": "sniff",
                 "reason": "notes.txt is no picture",
+                "before": False,
             },
         ],
         "seconds": 0.21,

@@ -14,7 +14,6 @@ __all__ = [
     "CollectionList",
     "CollectionOut",
     "Dropped",
-    "EncoderList",
     "HitOut",
     "ItemList",
     "ItemOut",
@@ -25,7 +24,6 @@ __all__ = [
     "RejectedList",
     "Removed",
     "SegmentList",
-    "Storage",
     "UploadReport",
 ]
 
@@ -83,7 +81,9 @@ class SourceOut(BaseModel):
     uri: str
     name: str
     size: int
+    modified_ns: int | None = Field(description="Nanoseconds since 1970, where the source said it.")
     metadata: dict[str, Any]
+    origin: str = Field(description="The source argument that it came through; empty: through none that stays.")
     added_at: str
 
 
@@ -145,6 +145,7 @@ class UploadedFile(BaseModel):
     item: str = Field(description="The item's id; empty where the file was rejected before it became one.")
     stage: str = Field("", description="Where a rejected one failed.")
     reason: str = ""
+    before: bool = Field(default=False, description="It was rejected earlier, and not tried again: see `retry`.")
     records: int = Field(0, description="How many items a file of many held: a list of molecules, a FASTA file.")
 
 
@@ -155,6 +156,8 @@ class UploadReport(BaseModel):
     added: int
     same: int
     rejected: int
+    rejected_before: int = Field(description="Not tried again; always 0 with `retry`.")
+    replaced: int = Field(description="Items that went because the bytes at their only source changed.")
     files: list[UploadedFile]
     seconds: float
 
@@ -223,6 +226,7 @@ class HitOut(BaseModel):
         "of a text."
     )
     kind: str = Field("", description="What was compared: `image`, `audio`, `text` …")
+    segment: str = Field(description="The segment's id: a decimal number of up to 63 bits.")
     metadata: dict[str, Any]
     quote: QuoteOut | None = Field(None, description="Of a hit that has words these; otherwise absent.")
     why: dict[str, Any] = Field(
@@ -248,6 +252,7 @@ class AnswerOrProblem(BaseModel):
     """One of several answers: a page of hits, or the problem that this one had."""
 
     collection: str = ""
+    modality: str = ""
     hits: list[HitOut] = Field(default_factory=list)
     more: bool = False
     nothing_similar: bool = False
@@ -287,89 +292,3 @@ class JobList(BaseModel):
     jobs: list[JobOut]
     more: bool
     counts: dict[str, int]
-
-
-class EncoderOut(BaseModel):
-    """An encoder that a collection can be made with."""
-
-    name: str
-    id: str
-    family: str
-    kinds: list[str]
-    form: str
-    dim: int
-    metric: str
-    licence: str
-    source: str
-    description: str
-    here: bool = Field(description="Its weights are on the server.")
-    size: int = Field(description="Bytes of its weights; 0 where it needs none or the card does not say.")
-
-
-class EncoderList(BaseModel):
-    """Every encoder."""
-
-    encoders: list[EncoderOut]
-
-
-class Amount(BaseModel):
-    """Items and their bytes."""
-
-    items: int
-    bytes: int
-
-
-class SpaceFigures(BaseModel):
-    """The vectors, sketches or texts of one kind and encoder."""
-
-    kind: str
-    encoder: str
-    form: str
-    active: bool = Field(description="It is searched; others are kept to go back to.")
-    rows: int
-    bytes: int = Field(description="Of the numbers alone; 0 where the form says nothing about it.")
-
-
-class CollectionFigures(BaseModel):
-    """What one collection takes."""
-
-    name: str
-    modality: str
-    items: int = Field(description="How many items are searchable.")
-    states: dict[str, int] = Field(description="Items of every state.")
-    segments: dict[str, int] = Field(description="By kind.")
-    kept: Amount = Field(description="Items whose bytes are in the blob store.")
-    in_place: Amount = Field(description="Items that refer to their bytes where they lie.")
-    spaces: list[SpaceFigures]
-
-
-class Disk(BaseModel):
-    """A disk of the server's machine that holds parts of the library."""
-
-    path: str
-    total: int
-    free: int
-    share: float = Field(description="How much of it is taken, 0 to 1.")
-    parts: list[str]
-
-
-class Forecast(BaseModel):
-    """How the library grows: the median of the slopes between any two of the last thirty days."""
-
-    per_day: float = Field(description="Bytes.")
-    days: int = Field(description="How many days were looked at.")
-    days_left: float | None = Field(description="Until the room ends; null where nothing fills up.")
-    limit: str = Field(description="What ends then.")
-
-
-class Storage(BaseModel):
-    """What the library takes."""
-
-    at: str
-    total: int
-    parts: dict[str, int] = Field(description="Bytes by part; those of `blobs` as the catalog counts them.")
-    needed: int = Field(description="Bytes of the blobs that items need, each counted once.")
-    collections: list[CollectionFigures]
-    disks: list[Disk]
-    forecast: Forecast | None = Field(description="Null until there are figures of two days.")
-    warnings: list[str]

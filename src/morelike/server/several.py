@@ -41,6 +41,7 @@ class SilentOut(BaseModel):
     """A collection without an answer, and why."""
 
     collection: str
+    modality: str
     reason: str
     hint: str
 
@@ -65,10 +66,11 @@ def grouped(replies: Sequence[Reply], query: Query, *, explain: bool, observe: O
     found = GroupedHits(replies, k=query.k, offset=query.offset)
     each: list[dict[str, Any]] = []
     for reply in replies:
+        named = {"collection": reply.collection, "modality": reply.modality}
         if isinstance(reply.answer, MorelikeError):
-            each.append({"collection": reply.collection, "problem": problem_of(reply.answer)})
+            each.append({**named, "problem": problem_of(reply.answer)})
             continue
         observe(reply.answer.timings)
         page = found.answers[reply.collection]
-        each.append({"collection": reply.collection, **answer_shape(page, explain=explain)})
+        each.append({**named, **answer_shape(page, explain=explain)})
     return {**several_shape(found, explain=explain), "answers": each}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from serving_library import Served
 
-from morelike.server import asked, schemas, several
+from morelike.server import asked, asked_items, schemas, schemas_collections, schemas_library, several
 from morelike.server.samples import SAMPLES
 
 STATIC = Path(schemas.__file__).parent / "static"
@@ -19,6 +19,13 @@ DESIGN = {
     ("POST", "/api/v1/collections"),
     ("GET", "/api/v1/collections/{collection}"),
     ("DELETE", "/api/v1/collections/{collection}"),
+    ("GET", "/api/v1/collections/{collection}/count"),
+    ("GET", "/api/v1/collections/{collection}/spaces"),
+    ("DELETE", "/api/v1/collections/{collection}/spaces/{space}"),
+    ("POST", "/api/v1/collections/{collection}/known"),
+    ("GET", "/api/v1/collections/{collection}/sources"),
+    ("POST", "/api/v1/collections/{collection}/remove"),
+    ("PATCH", "/api/v1/collections/{collection}/items"),
     ("POST", "/api/v1/collections/{collection}/items"),
     ("GET", "/api/v1/collections/{collection}/items"),
     ("GET", "/api/v1/collections/{collection}/items/{item}"),
@@ -28,6 +35,12 @@ DESIGN = {
     ("GET", "/api/v1/collections/{collection}/items/{item}/preview"),
     ("GET", "/api/v1/collections/{collection}/rejected"),
     ("POST", "/api/v1/collections/{collection}/search"),
+    ("POST", "/api/v1/collections/{collection}/compare"),
+    ("POST", "/api/v1/collections/{collection}/evaluate"),
+    ("POST", "/api/v1/collections/{collection}/duplicates"),
+    ("GET", "/api/v1/collections/{collection}/asides"),
+    ("POST", "/api/v1/collections/{collection}/dedup/purge"),
+    ("DELETE", "/api/v1/collections/{collection}/distinct"),
     ("POST", "/api/v1/collections/{collection}/reembed"),
     ("POST", "/api/v1/collections/{collection}/dedup"),
     ("POST", "/api/v1/collections/{collection}/dedup/undo"),
@@ -41,7 +54,10 @@ DESIGN = {
     ("POST", "/api/v1/jobs/{job}/retry"),
     ("GET", "/api/v1/jobs/{job}/events"),
     ("GET", "/api/v1/encoders"),
+    ("GET", "/api/v1/info"),
+    ("POST", "/api/v1/doctor"),
     ("GET", "/api/v1/storage"),
+    ("GET", "/api/v1/storage/history"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/metrics"),
@@ -91,8 +107,9 @@ def test_every_operation_is_described(document: dict[str, Any]) -> None:
 
 
 def test_what_changes_things_needs_more_than_a_reader(document: dict[str, Any]) -> None:
-    """No route that changes anything is open to a reader; making and dropping collections is an admin's."""
-    searches = {"/api/v1/search", "/api/v1/collections/{collection}/search"}
+    """No route that changes anything is open to a reader; what is about all of a collection is an admin's."""
+    of_one = "/api/v1/collections/{collection}"
+    searches = {"/api/v1/search", *(f"{of_one}/{name}" for name in ("compare", "known", "search"))}
     roles = {
         (method, path): op.get("x-role", "reader" if method == "GET" else "writer")
         for method, path, op in operations(document)
@@ -100,7 +117,15 @@ def test_what_changes_things_needs_more_than_a_reader(document: dict[str, Any]) 
 
     readers = {path for (method, path), role in roles.items() if role == "reader" and method != "GET"}
     assert readers == searches
-    assert roles["POST", "/api/v1/collections"] == roles["DELETE", "/api/v1/collections/{collection}"] == "admin"
+    admins = {where for where, role in roles.items() if role == "admin"}
+    assert admins == {
+        ("POST", "/api/v1/collections"),
+        ("POST", "/api/v1/doctor"),
+        ("DELETE", of_one),
+        ("DELETE", f"{of_one}/spaces/{{space}}"),
+        *(("POST", f"{of_one}/{name}") for name in ("calibrate", "dedup", "dedup/purge", "dedup/undo", "duplicates")),
+        ("POST", f"{of_one}/reembed"),
+    }
 
 
 def test_references_lead_somewhere(document: dict[str, Any]) -> None:
@@ -125,14 +150,14 @@ def test_references_lead_somewhere(document: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("model", "sample"),
     [
-        (asked.AddRequest, "add"),
+        (asked_items.AddRequest, "add"),
         (schemas.Answer, "answer"),
         (schemas.Answers, "answers"),
         (schemas.BroughtBack, "brought_back"),
         (schemas.CollectionOut, "collection"),
         (schemas.CollectionList, "collections"),
         (schemas.Dropped, "dropped"),
-        (schemas.EncoderList, "encoders"),
+        (schemas_library.EncoderList, "encoders"),
         (several.Grouped, "grouped"),
         (schemas.ItemOut, "item"),
         (schemas.ItemList, "items"),
@@ -140,8 +165,20 @@ def test_references_lead_somewhere(document: dict[str, Any]) -> None:
         (schemas.JobList, "jobs"),
         (schemas.RejectedList, "rejected"),
         (schemas.Removed, "removed"),
-        (schemas.Storage, "storage"),
+        (schemas_library.Storage, "storage"),
         (schemas.UploadReport, "upload"),
+        (schemas_collections.AsideList, "asides"),
+        (schemas_collections.Changed, "changed"),
+        (schemas_collections.Compared, "compared"),
+        (schemas_collections.Count, "count"),
+        (schemas_collections.DroppedSpace, "dropped_space"),
+        (schemas_collections.Forgotten, "forgotten"),
+        (schemas_collections.Known, "known"),
+        (schemas_collections.Purged, "purged"),
+        (schemas_collections.SourceList, "sources"),
+        (schemas_collections.SpaceList, "spaces"),
+        (schemas_library.Info, "info"),
+        (schemas_library.StorageHistory, "history"),
     ],
 )
 def test_examples_fit_their_schemas(model: type[Any], sample: str) -> None:
@@ -149,7 +186,10 @@ def test_examples_fit_their_schemas(model: type[Any], sample: str) -> None:
     model.model_validate(SAMPLES[sample], strict=True)
 
 
-@pytest.mark.parametrize(("model", "sample"), [(asked.SearchRequest, "queries"), (asked.SeveralRequest, "several")])
+@pytest.mark.parametrize(
+    ("model", "sample"),
+    [(asked.CompareRequest, "compare"), (asked.SearchRequest, "queries"), (asked.SeveralRequest, "several")],
+)
 def test_example_queries_are_valid(model: type[Any], sample: str) -> None:
     """So could be each of the queries."""
     for value in SAMPLES[sample].values():

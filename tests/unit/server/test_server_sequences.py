@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from serving_library import API, Served, problem_in, running
@@ -229,3 +231,26 @@ def test_the_page_says_why_a_file_was_not_taken(served: Served, data: bytes, sai
     assert page.status_code == 200
     assert "1 could not be used" in page.text
     assert said in served.client.get("/c/genes/rejected").text
+
+
+def test_records_of_an_upload_keep_its_place(served: Served) -> None:
+    """Each is listed by the origin of its file, and the file sent again unchanged is all the same."""
+    each = json.dumps([{"uri": "desk/list.fasta", "origin": "desk", "modified_ns": 7, "metadata": {"year": 2026}}])
+
+    def send() -> dict[str, Any]:
+        files = {"files": ("list.fasta", LIST)}
+        found: dict[str, Any] = served.client.post(
+            f"{GENES}/items", files=files, data={"each": each, "retry": "false"}
+        ).json()
+        return found
+
+    first, again = send(), send()
+
+    rows = served.client.get(f"{GENES}/sources", params={"origin": "upload:desk"}).json()["sources"]
+    assert [row["uri"] for row in rows if row["state"] == "ready"] == [
+        f"upload:desk/list.fasta#record={number}" for number in (1, 2, 3)
+    ]
+    assert {(row["origin"], row["modified_ns"]) for row in rows} == {("upload:desk", 7)}
+    assert all(row["metadata"]["year"] == 2026 for row in rows)
+    assert (first["added"], first["rejected"], first["files"][0]["state"]) == (3, 1, "added")
+    assert (again["added"], again["same"], again["rejected"], again["rejected_before"]) == (0, 3, 0, 1)

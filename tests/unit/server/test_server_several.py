@@ -55,14 +55,14 @@ def test_hits_are_grouped_and_fused(several: Served) -> None:
         ("image", ["paintings", "photos"])
     ]
     assert found["groups"][0]["hits"] == found["fused"]
-    assert [one["collection"] for one in found["silent"]] == ["sketches"]
+    assert [(one["collection"], one["modality"]) for one in found["silent"]] == [("sketches", "image")]
     assert "reembed sketches" in found["silent"][0]["hint"]
     assert [answer["collection"] for answer in found["answers"]] == ["paintings", "photos", "sketches"]
     for answer in found["answers"][:2]:
         alone = several.client.post(
             f"{API}/collections/{answer['collection']}/search", json={"examples": [{"text": "red"}], "k": 4}
         ).json()
-        assert answer == {"collection": answer["collection"], **alone}
+        assert answer == {"collection": answer["collection"], "modality": "image", **alone}
     assert found["answers"][2]["problem"]["status"] == 400
     assert found["more"] is True
 

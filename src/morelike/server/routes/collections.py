@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import Request, Response
+from fastapi import Query, Request, Response
 
 from morelike.errors import CollectionExists
 from morelike.library import CollectionSummary, Library
@@ -13,6 +14,7 @@ from morelike.server.asked import NewCollection
 from morelike.server.deps import CollectionName, Limit, Offset, api_router, needs, parts_of
 from morelike.server.docs import documented, json_response, problems
 from morelike.server.schemas import CollectionList, CollectionOut, Dropped, RejectedList
+from morelike.server.schemas_collections import Count
 from morelike.shapes import collection_shape, rejection_shape
 
 __all__ = ["router"]
@@ -83,6 +85,22 @@ async def drop_collection(request: Request, collection: CollectionName) -> Respo
         return Json({"dropped": collection, "items": items})
 
     return await parts.writes.run(drop)
+
+
+@router.get(
+    "/collections/{collection}/count",
+    summary="Count",
+    responses={**json_response("How much there is.", documented("count"), Count), **problems(400, 404)},
+)
+def count(
+    request: Request,
+    collection: CollectionName,
+    filter: Annotated[str, Query(max_length=10_000, description="Count only items that match.")] = "",
+) -> Response:
+    """How many items are searchable or match the filter; and all sources, and rows of the ledger."""
+    opened = parts_of(request).library.collection(collection)
+    items = opened.count(filter=filter.strip() or None)
+    return Json({"items": items, "sources": opened.count_sources(), "rejected": opened.rejected_count()})
 
 
 @router.get(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from fastapi import Query, Request, Response
 from starlette.datastructures import UploadFile
 
+from morelike.collection import OpenCollection
 from morelike.server.adding import add_uploads, check_sources
 from morelike.server.answers import Json
-from morelike.server.asked import AddRequest, PatchItem
-from morelike.server.bodies import form_of, json_of, kind_of_body, object_of
+from morelike.server.asked_items import AddRequest, Each, EachFile, PatchItem, PatchItems, RemoveRequest
+from morelike.server.bodies import field_of, form_of, json_of, kind_of_body, object_of, parse, truth_of
 from morelike.server.deps import CollectionName, ItemId, Limit, Offset, api_router, needs, parts_of
 from morelike.server.docs import ADD_BODY, binary_response, documented, json_response, problems
 from morelike.server.envelope import HEAD
@@ -18,6 +20,7 @@ from morelike.server.errors import Invalid
 from morelike.server.ranges import elsewhere, matches, serve
 from morelike.server.routes.jobs import accepted
 from morelike.server.schemas import ItemList, ItemOut, JobOut, Removed, UploadReport
+from morelike.server.schemas_collections import Changed, Purged
 from morelike.shapes import item_shape
 
 __all__ = ["router"]
@@ -26,6 +29,8 @@ router = api_router("items")
 MOST_TAGS = 100
 LONGEST_TAG = 200
 LINK_SECONDS = 600
+_OF_ADDING = ("metadata", "only", "retry", "sync", "tags")
+"""What a dry run does not ask for."""
 State = Literal["pending", "ready", "rejected", "deleting", "duplicate", "any"]
 
 
@@ -43,8 +48,8 @@ State = Literal["pending", "ready", "rejected", "deleting", "duplicate", "any"]
 )
 async def add_items(request: Request, collection: CollectionName) -> Response:
     """Files as multipart parts named `files`: the answer comes when they are durable and searchable, and says of each
-    what became of it. Or JSON that names sources, http(s) addresses and places below the server's `--allow-root`
-    folders, which a job then adds.
+    what became of it; `each` says where they were found. Or JSON that names sources, http(s) addresses and places below
+    the server's `--allow-root` folders, which a job then adds, or with `dry_run` only looks at.
     """
     parts = parts_of(request)
     if kind_of_body(request) == "json":
@@ -53,20 +58,39 @@ async def add_items(request: Request, collection: CollectionName) -> Response:
         def enqueue() -> Response:
             parts.library.collection(collection)
             check_sources(asked.sources, asked.exclude, parts.library.settings)
-            arguments = asked.model_dump(exclude_defaults=True)
-            return accepted(parts.library.jobs.add("add", collection, arguments))
+            left_out = {"dry_run", *(_OF_ADDING if asked.dry_run else ("sample",))}
+            arguments = asked.model_dump(exclude_defaults=True, exclude=left_out)
+            return accepted(parts.library.jobs.add("dry-run" if asked.dry_run else "add", collection, arguments))
 
         return await parts.fetches.run(enqueue)
-    async with form_of(request, "files", "file", "tags", "metadata") as form:
+    async with form_of(request, "files", "file", "tags", "metadata", "each", "retry") as form:
         files = [one for one in form.getlist("files") + form.getlist("file") if isinstance(one, UploadFile)]
         tags = _tags([one for one in form.getlist("tags") if isinstance(one, str)])
         metadata = object_of(_text(form.get("metadata")), "metadata")
+        each = _each(field_of(form, "each"), len(files))
+        retry = truth_of(field_of(form, "retry"), "retry", default=True)
 
         def add() -> Response:
-            report = add_uploads(parts.library.collection(collection), files, tags=tags, metadata=metadata)
+            opened = parts.library.collection(collection)
+            report = add_uploads(opened, files, tags=tags, metadata=metadata, each=each, retry=retry)
             return Json(report, 201 if report["added"] else 200)
 
         return await parts.uploads.run(add)
+
+
+def _each(text: str | None, files: int) -> list[EachFile] | None:
+    """What is said of each file. Raises Invalid."""
+    if text is None:
+        return None
+    try:
+        each = parse(text, Each).root
+    except Invalid as error:
+        raise Invalid([{**one, "loc": ("each", *one["loc"])} for one in error.found]) from None
+    if len(each) != files:
+        raise Invalid([{"loc": ("each",), "msg": f"has {len(each)} entries for {files} files"}])
+    if len({one.uri for one in each}) != files:
+        raise Invalid([{"loc": ("each",), "msg": "two files have one uri"}])
+    return each
 
 
 def _text(value: object) -> str | None:
@@ -100,6 +124,52 @@ def list_items(  # noqa: PLR0917 - FastAPI names them
     return Json({"items": [item_shape(item) for item in found[:limit]], "more": len(found) > limit})
 
 
+@router.patch(
+    "/collections/{collection}/items",
+    summary="Tag and annotate several",
+    responses={**json_response("It is done.", documented("changed"), Changed), **problems(404, 413, 422, 503)},
+)
+async def change_items(request: Request, collection: CollectionName, change: PatchItems) -> Response:
+    """Add and remove tags of several items, and merge metadata into what people wrote about them."""
+    parts = parts_of(request)
+
+    def make_it_so() -> Response:
+        opened = parts.library.collection(collection)
+        return Json({"changed": len(_changed(opened, list(dict.fromkeys(change.items)), change))})
+
+    return await parts.writes.run(make_it_so)
+
+
+def _changed(opened: OpenCollection, given: Sequence[str], change: PatchItem) -> set[str]:
+    """The whole ids of the items, which are as they are to be now. Raises NoSuchItem before anything is changed."""
+    there = opened.known(given)
+    whole = {one if one in there else opened.item(one).id for one in given}
+    if change.add_tags or change.remove_tags:
+        opened.tag(sorted(whole), add=change.add_tags, remove=change.remove_tags)
+    if change.metadata:
+        opened.annotate(sorted(whole), change.metadata)
+    return whole
+
+
+@router.post(
+    "/collections/{collection}/remove",
+    summary="Remove several",
+    responses={**json_response("They are gone.", documented("purged"), Purged), **problems(404, 413, 422, 503)},
+)
+async def remove_items(request: Request, collection: CollectionName, asked: RemoveRequest) -> Response:
+    """Remove items with their vectors and kept bytes; or sources, and the items that have none left then. An item that
+    is not there is a problem, and nothing is removed.
+    """
+    parts = parts_of(request)
+
+    def remove() -> Response:
+        opened = parts.library.collection(collection)
+        removed = opened.remove(asked.items) if asked.items else opened.remove_sources(asked.sources)
+        return Json({"removed": removed})
+
+    return await parts.writes.run(remove)
+
+
 @router.get(
     "/collections/{collection}/items/{item}",
     summary="One item",
@@ -121,11 +191,7 @@ async def change_item(request: Request, collection: CollectionName, item: ItemId
 
     def make_it_so() -> Response:
         opened = parts.library.collection(collection)
-        whole = opened.item(item).id
-        if change.add_tags or change.remove_tags:
-            opened.tag([whole], add=change.add_tags, remove=change.remove_tags)
-        if change.metadata:
-            opened.annotate([whole], change.metadata)
+        (whole,) = _changed(opened, [item], change)
         return Json(item_shape(opened.item(whole)))
 
     return await parts.writes.run(make_it_so)

@@ -8,18 +8,30 @@ from collections.abc import Sequence
 from fastapi import Request, Response
 from starlette.datastructures import UploadFile
 
-from morelike.errors import MorelikeError
+from morelike.errors import MorelikeError, QueryError
 from morelike.hits import Reply
+from morelike.library import Library
 from morelike.server.answers import Json
-from morelike.server.asked import BatchQuery, QueryIn, SearchForm, SearchRequest, SeveralForm, SeveralRequest, UrlPart
+from morelike.server.asked import (
+    BatchQuery,
+    CompareForm,
+    CompareRequest,
+    QueryIn,
+    SearchForm,
+    SearchRequest,
+    SeveralForm,
+    SeveralRequest,
+    UrlPart,
+)
 from morelike.server.bodies import blob_of, field_of, form_of, json_of, kind_of_body, parse
 from morelike.server.deps import CollectionName, Parts, api_router, needs, parts_of
-from morelike.server.docs import SEARCH_BODY, SEVERAL_BODY, documented, json_response, problems
-from morelike.server.queries import answer, answers, query_of
+from morelike.server.docs import COMPARE_BODY, SEARCH_BODY, SEVERAL_BODY, documented, json_response, problems
+from morelike.server.queries import answer, answers, examples_of, query_of
 from morelike.server.schemas import Answer, Answers
+from morelike.server.schemas_collections import Compared
 from morelike.server.several import Grouped, asked_of_each, grouped
 from morelike.sources.urls import UrlBlobs
-from morelike.types import Blob, Query
+from morelike.types import Blob, Example, Query
 
 __all__ = ["router"]
 
@@ -71,6 +83,42 @@ async def search_several(request: Request) -> Response:
     async with form_of(request, "example", "query") as form:
         files = [blob_of(one, "upload:query") for one in form.getlist("example") if isinstance(one, UploadFile)]
         return await _several(parts, parse(field_of(form, "query") or "{}", SeveralForm), files)
+
+
+@router.post(
+    "/collections/{collection}/compare",
+    summary="Compare two examples",
+    openapi_extra=needs("reader", requestBody=COMPARE_BODY),
+    responses={
+        **json_response("How alike they are.", documented("compared"), Compared),
+        **problems(400, 404, 409, 413, 415, 422, 503),
+    },
+)
+async def compare(request: Request, collection: CollectionName) -> Response:
+    """How alike two examples are to the collection's encoder, in the unit of a hit; neither is kept. JSON, or multipart
+    with files named `example` and the same JSON as `query`.
+    """
+    parts = parts_of(request)
+    if kind_of_body(request) == "json":
+        return await _compared(parts, collection, await json_of(request, CompareRequest), [])
+    async with form_of(request, "example", "query") as form:
+        files = [blob_of(one, "upload:query") for one in form.getlist("example") if isinstance(one, UploadFile)]
+        return await _compared(parts, collection, parse(field_of(form, "query") or "{}", CompareForm), files)
+
+
+async def _compared(parts: Parts, collection: str, asked: CompareForm, files: Sequence[Blob]) -> Response:
+    urls = UrlBlobs(parts.library.settings)
+    if any(isinstance(part, UrlPart) for part in asked.examples):
+        examples = await parts.fetches.run(examples_of, asked.examples, files, urls)
+    else:
+        examples = examples_of(asked.examples, files, urls)
+    if len(examples) != 2:
+        raise QueryError(f"there are {len(examples)} examples", hint="two are compared")
+    return Json({"unit": await parts.searches.run(_unit, parts.library, collection, examples)})
+
+
+def _unit(library: Library, collection: str, examples: Sequence[Example]) -> dict[str, float]:
+    return dict(library.collection(collection).compare(examples[0], examples[1]))
 
 
 async def _answered(parts: Parts, collection: str, asked: QueryIn | BatchQuery, files: Sequence[Blob]) -> Response:

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from fastapi import Request, Response
+from typing import Annotated
 
+from fastapi import Query, Request, Response
+
+from morelike.evaluate import folder, labeller
 from morelike.server.answers import Json
-from morelike.server.asked import (
+from morelike.server.asked_upkeep import (
     AutoTagRequest,
     CalibrateRequest,
     DedupRequest,
     DistinctRequest,
+    DuplicatesRequest,
+    EvaluateRequest,
+    PurgeRequest,
     ReembedRequest,
     UndoRequest,
 )
-from morelike.server.deps import CollectionName, api_router, needs, parts_of
+from morelike.server.deps import CollectionName, Limit, Offset, api_router, needs, parts_of
 from morelike.server.docs import documented, json_response, problems
 from morelike.server.routes.jobs import accepted
 from morelike.server.schemas import BroughtBack, JobOut
+from morelike.server.schemas_collections import AsideList, Forgotten, Purged
+from morelike.shapes import aside_shape
 
 __all__ = ["router"]
 
@@ -73,6 +81,57 @@ async def undo_dedup(request: Request, collection: CollectionName, asked: UndoRe
 
 
 @router.post(
+    "/collections/{collection}/dedup/purge",
+    summary="Remove duplicates for good",
+    openapi_extra=needs("admin"),
+    responses={**json_response("They are gone.", documented("purged"), Purged), **problems(400, 404, 413, 503)},
+)
+async def purge(request: Request, collection: CollectionName, asked: PurgeRequest) -> Response:
+    """Remove what is set aside, by one run or by any. Files that were added in place stay where they are."""
+    parts = parts_of(request)
+
+    def remove() -> Response:
+        return Json({"removed": parts.library.collection(collection).purge_duplicates(asked.run)})
+
+    return await parts.writes.run(remove)
+
+
+@router.get(
+    "/collections/{collection}/asides",
+    summary="What is set aside",
+    responses={**json_response("A page of it.", documented("asides"), AsideList), **problems(404)},
+)
+def asides(
+    request: Request,
+    collection: CollectionName,
+    run: Annotated[str | None, Query(max_length=64, description="Only what this run of `dedup` set aside.")] = None,
+    offset: Offset = 0,
+    limit: Limit = 100,
+) -> Response:
+    """Items that `dedup` set aside as duplicates, newest first; no search finds them."""
+    found = parts_of(request).library.collection(collection).asides(run)
+    page = found[offset : offset + limit]
+    return Json({"asides": [aside_shape(one) for one in page], "more": len(found) > offset + limit})
+
+
+@router.post(
+    "/collections/{collection}/duplicates",
+    status_code=202,
+    summary="List duplicates",
+    openapi_extra=needs("admin"),
+    responses={
+        **json_response("A job does it.", documented("job"), JobOut, status=202),
+        **problems(404, 413, 422, 503),
+    },
+)
+def duplicates(request: Request, collection: CollectionName, asked: DuplicatesRequest) -> Response:
+    """Look for equal and near items and change nothing. The result has whole groups, of 5 000 members together at the
+    most, and how many were `found`.
+    """
+    return _job(request, "duplicates", collection, asked.model_dump(exclude_defaults=True))
+
+
+@router.post(
     "/collections/{collection}/distinct",
     summary="No duplicates",
     responses={
@@ -88,6 +147,39 @@ async def not_duplicates(request: Request, collection: CollectionName, asked: Di
         return Json({"brought_back": parts.library.collection(collection).not_duplicates(*asked.items)})
 
     return await parts.writes.run(remember)
+
+
+@router.delete(
+    "/collections/{collection}/distinct",
+    summary="Perhaps duplicates after all",
+    responses={**json_response("It is forgotten.", documented("forgotten"), Forgotten), **problems(404, 413, 503)},
+)
+async def forget_not_duplicates(request: Request, collection: CollectionName, asked: DistinctRequest) -> Response:
+    """Forget that these items are no duplicates. The body is that of POST."""
+    parts = parts_of(request)
+
+    def forget() -> Response:
+        parts.library.collection(collection).forget_not_duplicates(*asked.items)
+        return Json({"forgotten": len(set(asked.items))})
+
+    return await parts.writes.run(forget)
+
+
+@router.post(
+    "/collections/{collection}/evaluate",
+    status_code=202,
+    summary="Measure how well it finds",
+    responses={
+        **json_response("A job does it.", documented("job"), JobOut, status=202),
+        **problems(400, 404, 413, 422, 503),
+    },
+)
+def evaluate(request: Request, collection: CollectionName, asked: EvaluateRequest) -> Response:
+    """Let labelled items look for others of their label. The result is that of `morelike eval --json`."""
+    labeller(asked.labels)  # at once, not when the job is done
+    if asked.folds is not None:
+        folder(asked.folds)
+    return _job(request, "evaluate", collection, asked.model_dump(exclude_defaults=True))
 
 
 @router.post(
