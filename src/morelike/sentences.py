@@ -32,9 +32,11 @@ def sentences(text: str) -> list[tuple[int, int]]:
     start = 0
     for match in _ENDS.finditer(text):
         end = match.end()
-        before = text[max(match.start() + 1 - _MARGIN, start) : match.start() + 1]
-        sign = text[match.start()]
-        if (sign == "." and _SHORT.search(before)) or (sign in ".!?…" and _goes_on(text, end)):
+        at = match.start()
+        sign = text[at]
+        if sign == "." and _SHORT.search(text[max(at + 1 - _MARGIN, start) : at + 1]):
+            continue
+        if sign in ".!?…" and _goes_on(text, end):
             continue
         if stripped := _stripped(text, start, end):
             found.append(stripped)
@@ -52,7 +54,12 @@ def passages(text: str, size: int, overlap: int = 0) -> list[tuple[int, int]]:
     """
     if not 0 <= overlap < size:
         raise ValueError(f"passages of {size} characters cannot share {overlap}")
-    pieces = [piece for start, end in sentences(text) for piece in _cut(text, start, end, size)]
+    pieces: list[tuple[int, int]] = []
+    for start, end in sentences(text):
+        if end - start <= size:
+            pieces.append((start, end))
+        else:
+            pieces += _cut(text, start, end, size)
     found: list[tuple[int, int]] = []
     first = 0
     while first < len(pieces):

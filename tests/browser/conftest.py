@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from browser_pages import PATIENCE, Served, Watched, serving, watch
 from browser_timed import FILMS, SOUNDS, Timed, make_timed
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 import morelike
 from morelike import demo
@@ -26,6 +27,8 @@ PHOTOGRAPHS = (
     "motorcycle_left.png",
     "rocket.jpg",
 )
+SHELL = "chromium-headless-shell"
+"""The same engine without windows, at half the processor time; it asks nobody whether a page may listen."""
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 FLAGS = (
     "--no-sandbox",
@@ -45,18 +48,39 @@ expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
     """Chromium; skips by name where there is none, and fails in CI."""
-    program = next(filter(None, map(shutil.which, NAMES)), None)
+    with _opened(playwright, SHELL, *NAMES) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def whole_browser(playwright: Playwright, browser: Browser) -> Iterator[Browser]:
+    """The same with all that a person has, for what the shell leaves out."""
+    if shutil.which(SHELL) is None:
+        yield browser
+        return
+    with _opened(playwright, *NAMES) as opened:
+        yield opened
+
+
+@contextmanager
+def _opened(playwright: Playwright, *names: str) -> Iterator[Browser]:
+    program = next(filter(None, map(shutil.which, names)), None)
     if program is None:
         sentence = "no Chromium on this machine: scripts/chromium installs it"
         if os.environ.get("CI"):
             pytest.fail(sentence)
         pytest.skip(sentence)
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
-        yield opened
-        opened.close()
+    opened = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="session")
@@ -106,10 +130,25 @@ def timed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Timed]:
 @pytest.fixture
 def watched(browser: Browser) -> Iterator[Watched]:
     """A page in an empty profile; the test fails where the browser complained of anything unexpected."""
+    with _watching(browser) as seen:
+        yield seen
+
+
+@pytest.fixture
+def watched_whole(whole_browser: Browser) -> Iterator[Watched]:
+    """The same in the whole browser."""
+    with _watching(whole_browser) as seen:
+        yield seen
+
+
+@contextmanager
+def _watching(browser: Browser) -> Iterator[Watched]:
     context = browser.new_context(viewport={"width": 1280, "height": 720}, reduced_motion="reduce")
     seen = watch(context)
-    yield seen
-    context.close()
+    try:
+        yield seen
+    finally:
+        context.close()
 
     assert seen.unexpected() == []
 

@@ -150,9 +150,9 @@ def test_a_hit_is_played_where_it_stands(page: Page, timed: Timed) -> None:
     assert "/c/sounds" in page.url
 
 
-def test_the_microphone_is_an_example(watched: Watched, timed: Timed) -> None:
+def test_the_microphone_is_an_example(watched_whole: Watched, timed: Timed) -> None:
     """Press, wait, press again: what was recorded is asked with, as a dropped file would be."""
-    page = watched.page
+    page = watched_whole.page
     page.context.grant_permissions(["microphone"], origin=timed.url)
     page.goto(f"{timed.url}/c/sounds")
     ready(page)
@@ -168,8 +168,9 @@ def test_the_microphone_is_an_example(watched: Watched, timed: Timed) -> None:
     expect(page.locator(".part time-line[data-heard]")).to_be_visible()
 
 
-def test_a_microphone_that_is_refused(page: Page, timed: Timed) -> None:
+def test_a_microphone_that_is_refused(watched_whole: Watched, timed: Timed) -> None:
     """Where the browser may not listen, a sentence says so, and the page goes on."""
+    page = watched_whole.page
     page.goto(f"{timed.url}/c/sounds")
     ready(page)
     page.get_by_role("button", name="Record").click()

@@ -12,10 +12,11 @@ ROOT = Path(__file__).resolve().parents[2]
 MANIFESTS = (
     ROOT / "src/morelike/server/static/vendor/manifest.toml",
     ROOT / "tests/browser/vendor/manifest.toml",
+    ROOT / "tests/deploy/vendor/manifest.toml",
 )
 
 
-@pytest.mark.parametrize("manifest", MANIFESTS, ids=["page", "tests"])
+@pytest.mark.parametrize("manifest", MANIFESTS, ids=["page", "tests", "deploy"])
 def test_every_vendored_file_is_what_its_manifest_names(manifest: Path) -> None:
     """Each file has its sha256, version, licence and source; no file lies there unnamed."""
     entries = tomllib.loads(manifest.read_text(encoding="utf-8"))["file"]

@@ -30,13 +30,20 @@ class TestHashedText(EncoderKit):
         return TEXTS
 
 
+@pytest.fixture(scope="module")
+def minilm(minilm_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Encoder:
+    """One for all tests: reading it takes most of a second, and fresh ones are what the tiny models are for."""
+    folder = tmp_path_factory.mktemp("minilm")
+    settings = Settings(library=folder, models_cache=folder, models=(minilm_models,), offline=True)
+    return load_encoder(cards.find("all-minilm-l6-v2", settings), settings)
+
+
 class TestMiniLM(EncoderKit):
     """all-minilm-l6-v2, where it can be had."""
 
     @pytest.fixture
-    def encoder(self, settings: Settings, minilm_models: Path) -> Encoder:
-        settings = settings.model_copy(update={"models": (minilm_models,)})
-        return load_encoder(cards.find("all-minilm-l6-v2", settings), settings)
+    def encoder(self, minilm: Encoder) -> Encoder:
+        return minilm
 
     def payloads(self, kind: str) -> list[Any]:
         assert kind == "text"

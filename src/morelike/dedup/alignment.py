@@ -57,13 +57,14 @@ def _bilinear(layers: Floats, u: Floats, v: Floats) -> Floats:
     row = np.clip((v + 1) * np.float32(size / 2) - np.float32(0.5), 0, size - 1)
     left = np.minimum(column.astype(np.int32), size - 2)
     top = np.minimum(row.astype(np.int32), size - 2)
-    right_part, lower_part = (column - left)[:, None], (row - top)[:, None]
-    planes = np.arange(batch * count, dtype=np.int32).reshape(batch, count, 1) * (size * size)
-    at = (top * size + left)[:, None] + planes
+    right_part = (column - left.astype(np.float32))[:, None]  # an int32 with it would make doubles of all that follows
+    lower_part = (row - top.astype(np.float32))[:, None]
+    planes = np.arange(batch * count, dtype=np.intp).reshape(batch, count, 1) * (size * size)
+    at = (top * size + left)[:, None] + planes  # in numpy's own kind of index, which others are turned into each time
     flat = layers.reshape(-1)
-    upper, lower = flat[at], flat[at + size]
-    upper += (flat[at + 1] - upper) * right_part
-    lower += (flat[at + size + 1] - lower) * right_part
+    upper, lower = flat.take(at), flat[size:].take(at)
+    upper += (flat[1:].take(at) - upper) * right_part
+    lower += (flat[size + 1 :].take(at) - lower) * right_part
     values: Floats = upper + (lower - upper) * lower_part
     return values
 
