@@ -1,5 +1,5 @@
 # What people type. Each target does its own set-up and is quick where nothing changed.
-.PHONY: help demo setup test check wheel bench docs lock clean
+.PHONY: help demo setup test check wheel bench docs image notebooks lock clean
 .DEFAULT_GOAL := help
 
 VENV ?= .venv
@@ -27,6 +27,8 @@ test: setup ## Run all tests; PYTEST="-k words" passes options on, WORKERS=n say
 	@scripts/radosgw >/dev/null
 	@scripts/milvus >/dev/null
 	@scripts/minilm >/dev/null
+	@scripts/promtool >/dev/null
+	@scripts/helm-render >/dev/null
 	@scripts/run-tests $(PYTEST)
 
 check: setup ## Style, types, floors
@@ -43,6 +45,12 @@ bench: setup ## Measure, and write docs/benchmarks.md
 
 docs: setup ## Write the generated parts of docs/
 	@$(BIN)/python scripts/generate_docs.py
+
+image: setup ## Carry out the Dockerfile's steps without a container engine
+	@scripts/try_image.py --lock image
+
+notebooks: setup ## Run the notebooks of examples/ where a bucket and Milvus are set, and keep what they show
+	@$(BIN)/python scripts/notebooks.py
 
 lock: setup ## Write requirements/*.txt anew
 	@scripts/lock
