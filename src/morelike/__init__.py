@@ -23,6 +23,8 @@ __all__ = [
     "MorelikeError",
     "OpenCollection",
     "Query",
+    "RemoteCollection",
+    "RemoteLibrary",
     "Settings",
     "Span",
     "from_callable",
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     from morelike.encoders.callable import from_callable
     from morelike.errors import MorelikeError
     from morelike.library import Library, open  # noqa: A004 # morelike.open, as one opens a file
+    from morelike.remote.collection import RemoteCollection
+    from morelike.remote.library import RemoteLibrary
     from morelike.settings import Settings
     from morelike.types import Answer, Card, Example, Hit, Query, Span
 
@@ -46,6 +50,8 @@ _HOMES = {
     "MorelikeError": "errors",
     "OpenCollection": "collection",
     "Query": "types",
+    "RemoteCollection": "remote.collection",
+    "RemoteLibrary": "remote.library",
     "Settings": "settings",
     "Span": "types",
     "from_callable": "encoders.callable",

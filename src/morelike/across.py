@@ -8,16 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
-from morelike.collection import OpenCollection
 from morelike.errors import MorelikeError, NoSuchCollection, NoSuchItem, OriginalGone, UsageError
 from morelike.examples import as_example, words_too
-from morelike.hits import GroupedHits, Reply
+from morelike.hits import GroupedHits, Hits, Reply
 from morelike.search.filter import parse_filter
 from morelike.search.several import AUTO, check_for_several, suited
 from morelike.settings import Settings
-from morelike.types import Example, Query, Span
+from morelike.types import Blob, Example, Item, Query, Space, Span
 from morelike.unpacking import holds_of
 
 __all__ = ["Across"]
@@ -26,13 +25,34 @@ AT_ONCE = 8
 """Collections that are asked at a time."""
 
 
+class Asked(Protocol):
+    """As much of a collection as is asked here."""
+
+    @property
+    def modality(self) -> str: ...
+
+    @property
+    def spaces(self) -> tuple[Space, ...]: ...
+
+    @property
+    def reads_text(self) -> bool: ...
+
+    def item(self, item_id: str) -> Item: ...
+
+    def blob(self, item_id: str) -> Blob: ...
+
+    def means(self, text: str) -> Literal["item", "text"]: ...
+
+    def search(self, example: Query) -> Hits: ...
+
+
 class Across(ABC):
-    """The part of ``Library`` that asks several collections."""
+    """The part of a library that asks several collections."""
 
     settings: Settings
 
     @abstractmethod
-    def collection(self, name: str) -> OpenCollection:
+    def collection(self, name: str) -> Asked:
         """Open a collection."""
 
     @abstractmethod
@@ -68,12 +88,9 @@ class Across(ABC):
         """
         names = self.matching(collections)
         if not isinstance(example, Query):
-            holds = holds_of(None, self.settings)
 
             def one(other: Any, **told: Any) -> Example:
-                return as_example(
-                    other, self.settings, means=lambda word: self._means(word, names), holds=holds, **told
-                )
+                return self._example(other, names, **told)
 
             parts = [] if example is None else [one(example, crop=crop, at=at)]
             parts += [] if text is None else [Example("text", text)]
@@ -81,7 +98,13 @@ class Across(ABC):
             parts += [one(words_too(other), weight=-1.0) for other in minus]
             expression = parse_filter(filter) if filter else None
             example = Query(tuple(parts), mode, k, offset, expression, threshold, explain, dict(options or {}))
-        query: Query = example
+        return self._answered(example, names)
+
+    def _example(self, example: Any, names: Sequence[str], **told: Any) -> Example:
+        holds = holds_of(None, self.settings)
+        return as_example(example, self.settings, means=lambda word: self._means(word, names), holds=holds, **told)
+
+    def _answered(self, query: Query, names: Sequence[str]) -> GroupedHits:
         asked = self.asked(query, names)
         with ThreadPoolExecutor(min(AT_ONCE, max(len(asked), 1)), thread_name_prefix="across") as pool:
             replies = list(pool.map(self.reply, asked, asked.values()))
@@ -127,7 +150,7 @@ class Across(ABC):
         except MorelikeError as error:
             return Reply(name, opened.modality, error)
 
-    def _homes(self, item: str, names: Sequence[str]) -> dict[str, OpenCollection]:
+    def _homes(self, item: str, names: Sequence[str]) -> dict[str, Asked]:
         """The collections that know an item by this id."""
         homes = {}
         for name in names:
@@ -146,7 +169,7 @@ class Across(ABC):
         return "text"
 
 
-def _for(name: str, example: Example, homes: Mapping[str, Mapping[str, OpenCollection]]) -> Example:
+def _for(name: str, example: Example, homes: Mapping[str, Mapping[str, Asked]]) -> Example:
     """An item that only other collections know, as its bytes."""
     known = homes[example.content] if example.form == "item" else {}
     if not known or name in known:

@@ -3,57 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
-from mimetypes import guess_type
-from pathlib import Path
-from threading import Event, Thread
-from typing import Any, Final, Literal, TypeVar
+from threading import Event
+from typing import Any, TypeVar
 
+from morelike.asking import Asking
 from morelike.calibration import calibrate, calibration_of, keep_calibrated
 from morelike.dedup.methods import Duplicates
 from morelike.deletion import delete_items
 from morelike.dryrun import DryRun, dry_run
-from morelike.errors import MorelikeError, QueryError, SpaceMismatch, StoreDamaged, UsageError
+from morelike.engines.partition import Adding, ingest_of
+from morelike.errors import SpaceMismatch, StoreDamaged, UsageError
 from morelike.evaluate import Evaluation, evaluate
-from morelike.examples import as_blob, as_example, as_sources, named, words_too
+from morelike.examples import as_blob, as_sources, count_ahead, named
 from morelike.fields import keep_up
 from morelike.hits import Hits
-from morelike.ingest import Ingest, Options
 from morelike.lanes import Encoders, Lanes
 from morelike.ledger import rejected_blobs
 from morelike.listed import Listed
 from morelike.originals import original_link
 from morelike.progress import AddReport, Progress
+from morelike.protocols import Engine, Modality
 from morelike.records import Calibration
 from morelike.reembed import Reembed, ReembedReport, drop_space, earlier_spaces, new_spaces
+from morelike.registry import ENGINES
 from morelike.search.embed import Embedder
-from morelike.search.filter import parse_filter
 from morelike.search.pieces import MOST_FRAMES, Piece, pieces
 from morelike.search.search import Search
+from morelike.settings import Settings
 from morelike.storage import note_now
 from morelike.tagging import Tagging
 from morelike.types import (
     Blob,
     Collection,
-    Example,
     Metadata,
     Query,
     Space,
-    Span,
 )
 from morelike.unpacking import configured, holds_of, unpacked
 from morelike.wiring import Stores
+from morelike.work import Options
 
 __all__ = ["OpenCollection"]
 
 T = TypeVar("T")
 
-TERMS: Final = "terms"
-"""The kind that a modality of words has: a text that is no place is words there."""
 
-
-class OpenCollection(Duplicates, Listed, Tagging):
+class OpenCollection(Duplicates, Listed, Tagging, Asking):
     """One collection of an open library."""
 
     def __init__(self, stores: Stores, lanes: Lanes, record: Collection) -> None:
@@ -99,6 +95,8 @@ class OpenCollection(Duplicates, Listed, Tagging):
         index: bool = True,
         progress: Callable[[Progress], None] | None = None,
         stop: Event | None = None,
+        engine: str = "local",
+        address: str | None = None,
     ) -> AddReport:
         """Add files, folders, globs, archives, tables, URLs, bytes or pictures; what it reports is durable.
 
@@ -106,19 +104,20 @@ class OpenCollection(Duplicates, Listed, Tagging):
         source is named. ``only``: globs, whatever the case; files with another name are passed over. ``sync`` drops
         sources that are gone. Setting ``stop`` ends it cleanly; a second run goes on.
         ``index``: once all is added, make what a large collection needs for fast searches, which may take minutes;
-        without it ``Library.build_index`` does. Raises SourceError, StoreError, ModelError.
+        without it ``Library.build_index`` does. ``engine``: ``local``, or ``ray``: actors on a cluster of machines,
+        the one at ``address`` or that the setting ``ray_address`` names; without either, on this machine.
+        Raises SourceError, StoreError, ModelError, UsageError.
         """
         exclude, only = _several(exclude), _several(only)
         options = Options(in_place, sync, retry, _several(tags), dict(metadata or {}))
         if not sources:
             if not retry:
                 raise UsageError("there is nothing to add", hint="name a file, a folder, an archive, a table or a URL")
-            work = self._ingest(
-                replace(options, in_place=True), progress, stop
-            )  # those with a path: see rejected_blobs
+            those = replace(options, in_place=True)  # those with a path: see rejected_blobs
+            work = self._engine(engine, self._adding(those, progress, stop, address))
             again = rejected_blobs(self._stores, self._record, in_place=in_place)
             return self._run(work, [("", again)], stop, index=index)
-        work = self._ingest(options, progress, stop)
+        work = self._engine(engine, self._adding(options, progress, stop, address))
         if progress is not None:
             self._count_ahead(work, sources, exclude, only)
         given = ((origin, blobs) for _, origin, blobs in self._sources(sources, exclude, only))
@@ -133,9 +132,9 @@ class OpenCollection(Duplicates, Listed, Tagging):
             yield name, origin, unpacked(named(blobs, only), modality)
 
     def _run(
-        self, work: Ingest, sources: Iterable[tuple[str, Iterator[Blob]]], stop: Event | None, *, index: bool
+        self, work: Engine, sources: Iterable[tuple[str, Iterator[Blob]]], stop: Event | None, *, index: bool
     ) -> AddReport:
-        report = work.run(sources)
+        report: AddReport = work.run(sources)
         if not report.interrupted:
             keep_calibrated(self._stores, self._record)
             vectors = self._stores.vectors
@@ -149,42 +148,30 @@ class OpenCollection(Duplicates, Listed, Tagging):
         note_now(self._stores)
         return report
 
-    def _ingest(self, options: Options, progress: Callable[[Progress], None] | None, stop: Event | None) -> Ingest:
-        return Ingest(
-            self._stores,
-            self._record,
-            self._modality,
-            self._lanes.lane,
-            self.spaces,
-            options=options,
-            progress=progress,
-            stop=stop,
-        )
+    def _adding(
+        self,
+        options: Options,
+        progress: Callable[[Progress], None] | None = None,
+        stop: Event | None = None,
+        address: str | None = None,
+    ) -> Adding:
+        lane_of, spaces = self._lanes.lane, self.spaces
+        return Adding(self._stores, self._record, self._modality, lane_of, spaces, options, progress, stop, address)
+
+    def _engine(self, name: str, adding: Adding) -> Engine:
+        """Raises UnknownName, MissingExtra, UsageError."""
+        engine: Engine = ENGINES.load(name)(adding)
+        return engine
 
     def _count_ahead(
-        self, work: Ingest, sources: tuple[Any, ...], exclude: tuple[str, ...], only: Sequence[str]
+        self, work: Engine, sources: tuple[Any, ...], exclude: tuple[str, ...], only: Sequence[str]
     ) -> None:
         """Count what is coming while the work has begun, for the ETA; only where counting is cheap."""
-
-        def count() -> None:
-            total = 0
-            with suppress(MorelikeError, OSError):  # whoever adds them will say it
-                places = tuple(source for source in sources if isinstance(source, str | Path))
-                total += len(sources) - len(places)  # a stream can be read once, and not here
-                for name, _, blobs in self._sources(places, exclude, only):
-                    if name != "files":
-                        return
-                    for _ in blobs:
-                        total += 1
-                        if work.ended:
-                            return
-                work.expect(total)
-
-        Thread(target=count, name="count", daemon=True).start()
+        count_ahead(sources, lambda places: self._sources(places, exclude, only), work.expect, lambda: work.ended)
 
     def requeue(self, blobs: Iterator[Blob]) -> AddReport:
         """Work on these blobs again whatever the catalog says of them; those with a path stay in place."""
-        return self._ingest(Options(in_place=True, retry=True), None, None).run([("", blobs)])
+        return ingest_of(self._adding(Options(in_place=True, retry=True))).run([("", blobs)])
 
     def dry_run(self, *sources: Any, exclude: Sequence[str] = (), in_place: bool = False, sample: int = 64) -> DryRun:
         """What ``add`` would do, from a sample; nothing is written."""
@@ -194,59 +181,16 @@ class OpenCollection(Duplicates, Listed, Tagging):
         settings = self._stores.settings
         return dry_run(settings, self._record, self._modality, lanes, given, in_place=in_place, sample=sample)
 
-    def search(
-        self,
-        example: Any = None,
-        *,
-        text: str | None = None,
-        plus: Sequence[Any] = (),
-        minus: Sequence[Any] = (),
-        crop: tuple[float, float, float, float] | None = None,
-        at: Span | tuple[float, float] | None = None,
-        filter: str | None = None,
-        threshold: float | None = None,
-        k: int = 10,
-        offset: int = 0,
-        mode: str = "similar",
-        options: Mapping[str, Any] | None = None,
-        explain: bool = False,
-    ) -> Hits:
-        """The items most like an example: a path, URL, item id, bytes, PIL image, array, or a whole Query; a SMILES or
-        a sequence itself, too.
+    @property
+    def _reader(self) -> Modality:
+        return self._modality
 
-        ``text`` are words, where the card has a text tower; to a card that composes, how the example is to change.
-        ``plus`` and ``minus`` are further examples, ``"text:red"`` for words, each alone or as (example, weight).
-        ``crop`` is (left, top, right, bottom) in fractions of the first example, ``at`` (from, to) in seconds of it.
-        An item given by its id is left out of the answer.
+    @property
+    def _settings(self) -> Settings:
+        return self._stores.settings
 
-        Raises QueryError, ItemError, NoSuchItem.
-        """
-        if not isinstance(example, Query):
-            parts: list[Example] = []
-            if example is not None:
-                parts.append(self._example(example, crop=crop, at=at))
-            if text is not None:
-                parts.append(Example("text", text))
-            parts.extend(self._example(words_too(other)) for other in plus)
-            parts.extend(self._example(words_too(other), weight=-1.0) for other in minus)
-            expression = parse_filter(filter) if filter else None
-            example = Query(tuple(parts), mode, k, offset, expression, threshold, explain, dict(options or {}))
-        query: Query = example
+    def _answered(self, query: Query) -> Hits:
         return Hits(self._asked(lambda search: search.answer(query)), self)
-
-    def _example(self, example: Any, **told: Any) -> Example:
-        settings, kinds = self._stores.settings, self._modality.kinds
-        means = self._meant if TERMS in kinds else self.means if self.reads_text else None
-        holds = holds_of(self._modality, settings)
-        if holds is None and "text" in kinds:  # a table of texts is no list of examples either
-            holds = holds_of(None, settings)
-        return as_example(example, settings, means=means, holds=holds, **told)
-
-    def _meant(self, text: str) -> Literal["item", "text"]:
-        """Raises QueryError on a file's name: whoever mistypes one should not search for it."""
-        if guess_type(text)[0] and not any(map(str.isspace, text)):
-            raise QueryError(f"there is no file {text[:200]!r}", hint="as words it goes to --text")
-        return self.means(text)
 
     def search_many(self, queries: Sequence[Query]) -> list[Hits]:
         """What ``search`` answers to each, in less time: they share what the encoder and the index can share.

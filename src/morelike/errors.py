@@ -36,6 +36,8 @@ A message says what happened and to which item; ``hint`` says what to do next.
 
 from __future__ import annotations
 
+import re
+
 __all__ = [
     "CollectionExists",
     "DecodeError",
@@ -67,6 +69,7 @@ __all__ = [
     "UnknownMedia",
     "UnknownName",
     "UsageError",
+    "problem_name",
 ]
 
 
@@ -206,3 +209,8 @@ class StoreUnreachable(StoreError):
 
 class SchemaTooNew(StoreError):
     """A newer morelike wrote this library."""
+
+
+def problem_name(kind: type[MorelikeError]) -> str:
+    """``no-such-item``: how a kind of error is called where it is no Python exception."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", kind.__name__).lower()

@@ -5,22 +5,24 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from itertools import groupby
 from pathlib import Path
+from threading import Thread
 from typing import Any, Literal
 
 import blake3
 import numpy as np
 
-from morelike.errors import DecodeError, QueryError, SourceError, UsageError
+from morelike.errors import DecodeError, MorelikeError, QueryError, SourceError, UsageError
 from morelike.settings import Settings
 from morelike.sources import open_source
 from morelike.types import Blob, Example, Span
 from morelike.unpacking import Holds
 
-__all__ = ["as_blob", "as_example", "as_sources", "named", "words_too"]
+__all__ = ["as_blob", "as_example", "as_sources", "count_ahead", "named", "words_too"]
 
 WORDS = "text:"
 """What words begin with where a file, an address or an id could stand too."""
@@ -128,6 +130,33 @@ def as_sources(
         for thing, source in group:
             if source is not None:
                 yield source[0], origin(str(thing)), source[1]
+
+
+def count_ahead(
+    things: tuple[Any, ...],
+    opened: Callable[[tuple[Any, ...]], Iterator[tuple[str, str, Iterator[Blob]]]],
+    expect: Callable[[int], object],
+    ended: Callable[[], bool],
+) -> None:
+    """Count in a thread how many items are coming, only where that is cheap, and tell ``expect``, unless all has
+    ``ended``. ``opened``: as ``as_sources`` opens places.
+    """
+
+    def count() -> None:
+        total = 0
+        with suppress(MorelikeError, OSError):  # whoever adds them will say it
+            places = tuple(thing for thing in things if isinstance(thing, str | Path))
+            total += len(things) - len(places)  # a stream can be read once, and not here
+            for name, _, blobs in opened(places):
+                if name != "files":
+                    return
+                for _ in blobs:
+                    total += 1
+                    if ended():
+                        return
+            expect(total)
+
+    Thread(target=count, name="count", daemon=True).start()
 
 
 def named(blobs: Iterator[Blob], only: Sequence[str]) -> Iterator[Blob]:

@@ -19,6 +19,7 @@ from morelike.batches import Active
 from morelike.cutting import Cutting
 from morelike.deletion import delete_items
 from morelike.errors import ItemError, SourceError
+from morelike.known import DONE, Known
 from morelike.ledger import Ledger
 from morelike.originals import keep_copies
 from morelike.parts import delete_parts, lacks_parts, upsert_parts
@@ -33,16 +34,13 @@ from morelike.prepare import (
 )
 from morelike.progress import AddReport, Meter, Progress
 from morelike.protocols import Modality
-from morelike.sync import Seen, drop_gone
+from morelike.sync import drop_gone
 from morelike.types import Blob, Claim, Collection, Finished, Source, Space
 from morelike.wiring import Stores
 from morelike.work import InWork, Options, Part, Work
 from morelike.writer import Writer
 
 __all__ = ["Ingest", "Options"]
-
-DONE = frozenset({"ready", "duplicate"})
-"""States in which there is nothing left to do: what was set aside as a duplicate is not taken up again."""
 
 READERS = 16
 """Threads for what comes over a network: they wait for answers more than they work."""
@@ -61,28 +59,30 @@ class Ingest:
         *,
         options: Options,
         progress: Callable[[Progress], None] | None = None,
+        meter: Meter | None = None,
         stop: Event | None = None,
+        part: bool = False,
     ) -> None:
+        """``meter``: one that counts otherwise, instead of ``progress``. ``part``: of a larger run, whose leader sweeps
+        the blob store before it and has the vectors' snapshot written after it.
+        """
         self._stores = stores
         self._collection = collection
         self._modality = modality
         self._terms = next((space for space in spaces if space.active and space.card.form == "terms"), None)
         self._active = Active(spaces, lane_of)
         self._options = options
-        self._meter = Meter(progress)
+        self._meter = meter or Meter(progress)
         self._ledger = Ledger(stores, collection, self._meter)
         self._workers = stores.settings.workers or os.cpu_count() or 1
         self._window = stores.settings.look_ahead
-        self._origin = ""
-        self._seen = Seen()
         self._in_work = InWork()
         self._again: list[Blob] = []
-        self._rows = Seen()
-        self._earlier: dict[str, tuple[str, Source]] = {}
-        self._rejected_before: set[str] = set()
         self._budget = Budget()
         self._failing = Lock()
         self._stop = stop or Event()
+        self._is_part = part
+        self._known = Known(stores, collection, options, meter=self._meter, ledger=self._ledger, stop=self._stop)
         self._writer = Writer()
         self._to_nothing: deque[Work] = deque()
         self._cutting = Cutting(
@@ -104,11 +104,10 @@ class Ingest:
         """
         pool, readers = decode_pool(self._workers), decode_pool(max(READERS, self._workers))
         try:
-            self._writer.do(self._alone, self._stores.blobs.sweep)  # what a crash left half written
+            if not self._is_part:
+                self._writer.do(self._alone, self._stores.blobs.sweep)  # what a crash left half written
             for origin, blobs in sources:
-                self._origin = origin
-                self._seen.clear()
-                self._earlier.clear()
+                self._known.begin(origin)
                 self._run_one(blobs, pool, readers)
                 while self._again:
                     again, self._again = self._again, []
@@ -117,7 +116,7 @@ class Ingest:
                 if self._stop.is_set():
                     break
                 if self._options.sync and origin:  # what came from memory or from the ledger lies nowhere
-                    seen, waiting = self._seen, self._meter.waiting
+                    seen, waiting = self._known.seen, self._meter.waiting
                     self._meter.removed += drop_gone(self._stores, self._collection, origin, seen, waiting=waiting)
         finally:
             readers.shutdown(wait=True, cancel_futures=True)
@@ -135,8 +134,8 @@ class Ingest:
         self._meter.total = total
 
     def _run_one(self, blobs: Iterator[Blob], pool: ThreadPoolExecutor, readers: ThreadPoolExecutor) -> None:
-        changed = self._changed(blobs)
-        readings = map_ahead(readers if "://" in self._origin else pool, self._read, changed, self._window)
+        changed = self._known.changed(blobs)
+        readings = map_ahead(readers if "://" in self._known.origin else pool, self._read, changed, self._window)
         works = self._claimed(readings)
         described = map_ahead(pool, self._cutting.describe, works, self._window)
         tasks = self._cutting.tasks(described)
@@ -157,57 +156,6 @@ class Ingest:
 
     # Stage by stage. Those named without "map_ahead" above run in the calling thread.
 
-    def _changed(self, blobs: Iterator[Blob]) -> Generator[Blob]:
-        """Pass over what is known by its path, size and time; nothing of it is read."""
-        catalog = self._stores.catalog
-        for window in chunked(blobs, self._window, 0.2):
-            uris = [blob.uri for blob in window]
-            known = catalog.known_sources(self._collection, uris)
-            rejected = catalog.rejected_before(self._collection, uris)
-            self._rejected_before.update(rejected)
-            for blob in window:
-                if self._stop.is_set():
-                    return
-                self._meter.seen += 1
-                if self._options.sync:
-                    self._seen.add(blob.uri)
-                before = rejected.get(blob.uri)
-                stamp = (blob.size, blob.modified_ns)
-                unchanged = before is not None and (before.size, before.modified_ns) == stamp
-                if self._is_same(blob, known.get(blob.uri)):
-                    self._meter.passed()
-                    if before is not None:
-                        self._ledger.forgive([blob.uri])
-                elif unchanged and blob.modified_ns is not None and not self._options.retry:
-                    self._meter.rejected_before += 1
-                else:
-                    if blob.metadata:
-                        self._rows.add(blob.uri)
-                    if blob.uri in known:
-                        self._remember(blob, *known[blob.uri][:2])
-                    yield blob
-                    continue
-                self._meter.tick(blob.name)
-
-    def _remember(self, blob: Blob, source: Source, item_id: str) -> None:
-        """What people wrote about it, and where it came from first, where this run says nothing of that."""
-        if not self._origin or source.metadata.keys() - blob.metadata.keys() - self._options.metadata.keys():
-            self._earlier[blob.uri] = item_id, source
-
-    def _is_same(self, blob: Blob, known: tuple[Source, str, str] | None) -> bool:
-        if known is None or blob.modified_ns is None:
-            return False
-        if blob.metadata and blob.uri in self._rows:  # another row of a table said something else of it
-            return False
-        source, _, state = known
-        wanted = {**blob.metadata, **self._options.metadata}
-        return (
-            state in DONE
-            and (source.size, source.modified_ns) == (blob.size, blob.modified_ns)
-            and all(source.metadata.get(key) == value for key, value in wanted.items())
-            and not self._options.tags
-        )
-
     def _read(self, blob: Blob) -> Reading:
         began = thread_time()
         reading = read_blob(blob, self._modality, self._budget)
@@ -224,7 +172,7 @@ class Ingest:
                 if isinstance(result, ItemError):
                     self._ledger.reject(blob, "", result)
                     if self._options.sync and blob.path is None and isinstance(result, SourceError):
-                        self._seen.could_not_read(blob.uri)
+                        self._known.seen.could_not_read(blob.uri)
                 else:
                     good.append(result)
             works, copies, claims = self._sort_out(good)
@@ -250,7 +198,7 @@ class Ingest:
                 pass
             elif item_id in ready or (item_id in running and self._ready([item_id])):  # it finished just now
                 self._meter.passed()
-                self._forgive([reading.blob.uri])
+                self._known.forgive([reading.blob.uri])
             else:
                 self._in_work.begin(item_id)
                 works.append(Work(reading))
@@ -266,8 +214,7 @@ class Ingest:
 
     def _claim_of(self, reading: Reading, *, copy: bool) -> Claim:
         blob = reading.blob
-        rows = bool(blob.metadata)  # a table may come to the same path again
-        item_id, earlier = (self._earlier.get if rows else self._earlier.pop)(blob.uri, ("", Source("", "", 0)))
+        item_id, earlier = self._known.earlier(blob)
         words = earlier.metadata if item_id == reading.item_id else {}
         source = Source(
             uri=blob.uri,
@@ -275,7 +222,7 @@ class Ingest:
             size=reading.digest.size,
             modified_ns=blob.modified_ns,
             metadata={**words, **blob.metadata, **self._options.metadata},
-            origin=self._origin or earlier.origin,
+            origin=self._known.origin or blob.origin or earlier.origin,
         )
         # a name that is not UTF-8 cannot be found again from its uri: such a file is copied
         may_stay = blob.lasting or (blob.path is not None and blob.uri == str(blob.path))
@@ -347,7 +294,8 @@ class Ingest:
 
     def _tidy(self) -> None:
         self._clean()
-        self._stores.vectors.checkpoint()
+        if not self._is_part:
+            self._stores.vectors.checkpoint()
 
     def _finish(self, works: list[Work]) -> None:
         """On the writer's thread: vectors first, then, last, the items turn ready."""
@@ -367,24 +315,18 @@ class Ingest:
             self._active.encode(
                 stale, self._modality, self._fail, self._write_part
             )  # outside the lock: it takes a while
-        self._meter.done += len(works)
+        self._meter.finish([work.item_id for work in works])
         for work in works:
             copies, number = self._in_work.end(work.item_id)
             self._meter.passed(number)
             self._budget.give(work.reading.kept)
-            self._forgive([work.reading.blob.uri, *(copy.uri for copy in copies)])
+            self._known.forgive([work.reading.blob.uri, *(copy.uri for copy in copies)])
         if works:
             self._meter.tick(works[-1].reading.blob.name)
 
     def _alone(self, action: Callable[[], Any]) -> None:
         with self._stores.lock.hold(f"add to {self._collection.name}", waiting=self._meter.waiting):
             action()
-
-    def _forgive(self, uris: Iterable[str]) -> None:
-        """They are no bad sources any more."""
-        for uri in self._rejected_before.intersection(uris):
-            self._rejected_before.discard(uri)
-            self._ledger.forgive([uri])
 
     def _fail(self, work: Work, error: ItemError) -> None:
         """From any thread."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 from morelike import tasks
 from morelike.access import Keys
@@ -25,7 +24,7 @@ from morelike.lanes import Encoders, Lanes
 from morelike.parts import add_spaces
 from morelike.progress import AddReport
 from morelike.protocols import Modality, NamesEncoder
-from morelike.records import Job, StorageReading
+from morelike.records import CollectionSummary, Job, StorageReading
 from morelike.registry import MODALITIES
 from morelike.settings import Settings, load_settings
 from morelike.storage import StorageReport, measure, note
@@ -33,41 +32,43 @@ from morelike.types import (
     Blob,
     Collection,
     Metadata,
-    Space,
 )
-from morelike.unpacking import configured
+from morelike.unpacking import check_options, configured
 from morelike.wiring import open_stores
+
+if TYPE_CHECKING:
+    from morelike.remote.library import RemoteLibrary
 
 __all__ = ["CollectionSummary", "Library", "open"]
 
 Tell = Callable[[str], None]
 
 
+@overload
+def open(where: Path | Settings, **overrides: Any) -> Library: ...  # noqa: A001 # see below
+@overload
+def open(where: str | None = None, **overrides: Any) -> Library | RemoteLibrary: ...  # noqa: A001 # see below
 def open(  # noqa: A001 # morelike.open, as one opens a file
     where: str | Path | Settings | None = None, **overrides: Any
-) -> Library:
-    """Open the library in a folder (made if it is not there), or the one that the settings name.
+) -> Library | RemoteLibrary:
+    """Open the library in a folder (made if it is not there), or the one behind the address of a `morelike serve`:
+    ``morelike.open("https://host:8000", api_key="ml_…")``. Without either the one that the settings name.
 
-    ``overrides`` are settings by name. Raises SettingsError, StoreError.
+    ``overrides`` are settings by name; with a Settings they are its own, and its ``server`` is not asked. Raises
+    SettingsError, StoreError, UsageError.
     """
     if isinstance(where, Settings):
         return Library(where)
-    if where is not None:
-        overrides["library"] = where
-    return Library(load_settings(**overrides))
+    if isinstance(where, str) and where[:8].lower().startswith(("http://", "https://")):
+        overrides["server"] = where
+    elif where is not None:
+        return Library(load_settings(**overrides, library=where))
+    settings = load_settings(**overrides)
+    if not settings.server:
+        return Library(settings)
+    from morelike.remote.library import RemoteLibrary
 
-
-@dataclass(frozen=True, slots=True)
-class CollectionSummary:
-    """A line of ``morelike ls``."""
-
-    name: str
-    modality: str
-    items: int
-    rejected: int
-    spaces: tuple[Space, ...]
-    created_at: str
-    options: Metadata
+    return RemoteLibrary(settings)
 
 
 class Library(Moving, Across):
@@ -79,7 +80,7 @@ class Library(Moving, Across):
         self._stores = open_stores(self.folder, settings)
         self.cache_counts = self._stores.cache.counts
         self._lanes = Lanes(settings)
-        self._jobs = Jobs(self._stores.catalog, tasks.check)
+        self._jobs = Jobs(self._stores.catalog, tasks.check, tasks.OF_LIBRARY)
         self._keys = Keys(self._stores.catalog)
         self._runners: list[JobRunner] = []
         self._probes = Probes(self._stores)
@@ -97,6 +98,11 @@ class Library(Moving, Across):
             runner.close()
         self._lanes.close()
         self._stores.close()
+
+    @property
+    def id(self) -> str:
+        """Twelve hex digits that no other library has."""
+        return self._stores.catalog.library_id()
 
     @property
     def jobs(self) -> Jobs:
@@ -149,7 +155,7 @@ class Library(Moving, Across):
                 f"the collection {name} holds {found.modality}, not {modality}", hint="choose another name for it"
             )
         if options:
-            _check_options(self._modality(found.modality), found, options)
+            check_options(self._modality(found.modality), found, options)
         if encoder != "auto":
             self._lanes.check(opened.spaces, encoder, name)
         return opened
@@ -263,15 +269,3 @@ class Library(Moving, Across):
 
         into = self._stores.catalog.collection(rescue) if rescue else None
         return examine(self._stores, requeue, fix=fix, rescue=into, waiting=notify)
-
-
-def _check_options(modality: Modality, found: Collection, given: Mapping[str, Any]) -> None:
-    """Raises UsageError where the collection was made with others: its segments lie as they were cut."""
-    settled = modality.settle({**found.options, **given})
-    other = {name: value for name, value in settled.items() if found.options.get(name) != value}
-    if other:
-        names = ", ".join(f"{name} {found.options.get(name, 'not set')}" for name in other)
-        raise UsageError(
-            f"the collection {found.name} was made with {names}, and that cannot be changed",
-            hint="leave it out, or choose another name for a new collection",
-        )

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from typing import Literal
 
-import blake3
 import numpy as np
 
 from morelike.errors import DecodeError, NoSuchItem
 from morelike.originals import stored_blob
-from morelike.prepare import decoding
-from morelike.protocols import Draws, GivesModel, Highlights, Modality, ReadsText
+from morelike.protocols import Draws, GivesModel, Highlights, Modality, Plays
 from morelike.records import SourceRow
 from morelike.search.filter import parse_filter
 from morelike.types import WHOLE, Blob, Collection, Item, ItemState, Preview, Rejection, Segment, Span
-from morelike.unpacking import HEAD, holds_of
 from morelike.wiring import Stores
 
 __all__ = ["Listed"]
-
-CHUNK = 1024**2
-SHOWN = 12
-"""So many letters of an id are shown, and it has digits among them nearly always."""
-ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_\-]{5,254}")
 
 
 class Listed:
@@ -34,36 +23,6 @@ class Listed:
     _stores: Stores
     _record: Collection
     _modality: Modality
-
-    @property
-    def reads_text(self) -> bool:
-        """Whether its items can be written down: a molecule as SMILES, a sequence as its letters."""
-        return isinstance(self._modality, ReadsText)
-
-    def holds_records(self, blob: Blob) -> bool:
-        """Whether ``add`` makes many items of this file. Raises SourceError, OSError."""
-        holds = holds_of(self._modality, self._stores.settings)
-        return holds is not None and holds(blob.read(HEAD), blob.name)
-
-    def identity(self, blob: Blob) -> str:
-        """The id of the item that it is, or would be. Raises SourceError, OSError."""
-        digest = blake3.blake3()
-        with blob.open() as stream:
-            while data := stream.read(CHUNK):
-                digest.update(data)
-        with suppress(DecodeError), decoding(blob):
-            return self._modality.identity(blob) or digest.hexdigest()
-        return digest.hexdigest()
-
-    def means(self, text: str) -> Literal["item", "text"]:
-        """What a text means where items can be written down, or are words: one that is there by its id, else itself."""
-        if not ID.fullmatch(text) or (len(text) < SHOWN and text.isalpha()):  # "decade" is a word
-            return "text"
-        try:
-            self.item(text)
-        except NoSuchItem:
-            return "text"
-        return "item"
 
     def items(
         self, *, filter: str | None = None, offset: int = 0, limit: int = 100, state: ItemState | None = "ready"
@@ -92,6 +51,17 @@ class Listed:
         known = self._stores.catalog.known_sources(self._record, uris)
         return {uri: (item_id, state) for uri, (_, item_id, state) in known.items()}
 
+    def holding(self, blake3s: Sequence[str]) -> dict[str, tuple[str, ItemState]]:
+        """A content's digest to the item that has these bytes, and its state; unknown ones are left out.
+
+        Bytes that stay in place are known by it only where the modality gives its items no other id than the digest.
+        """
+        catalog = self._stores.catalog
+        found = {digest: (digest, state) for digest, state in catalog.known(self._record, blake3s).items()}
+        for item in catalog.keepers(self._record, blake3s):
+            found.setdefault(item.digest.blake3, (item.id, item.state))
+        return found
+
     def count(self, *, filter: str | None = None) -> int:
         """How many items are searchable."""
         return self._stores.catalog.count(self._record, filter=parse_filter(filter) if filter else None)
@@ -100,9 +70,16 @@ class Listed:
         """How many sources the searchable items have, or those with that digest: copies of one file count each."""
         return self._stores.catalog.count_sources(self._record, md5=md5)
 
-    def sources(self, *, md5: str = "", offset: int = 0, limit: int = 100) -> list[SourceRow]:
-        """A page of what ``count_sources`` counts, in order of arrival."""
-        return self._stores.catalog.sources(self._record, md5=md5, offset=offset, limit=limit)
+    def sources(
+        self, *, md5: str = "", origin: str | None = None, after: int = 0, offset: int = 0, limit: int = 100
+    ) -> list[SourceRow]:
+        """A page of what ``count_sources`` counts, in order of arrival.
+
+        ``origin``: only those that came through this source argument or lie below it, of items in any state.
+        ``after``: the number of the last row of the page before; of many, far cheaper than ``offset``.
+        """
+        catalog = self._stores.catalog
+        return catalog.sources(self._record, md5=md5, origin=origin, after=after, offset=offset, limit=limit)
 
     def find_sources(
         self, *, item_ids: Sequence[str] = (), uris: Sequence[str] = (), keys: Sequence[str] = ()
@@ -136,6 +113,15 @@ class Listed:
         if not isinstance(self._modality, GivesModel):
             raise NoSuchItem(f"the item {item_id[:40]} is no 3D model", hint="it has a preview")
         return self._modality.model(blob)
+
+    def playable(self, item_id: str, span: Span = WHOLE, most: int = 400_000) -> Preview:
+        """What a browser plays of a part, in ``most`` bytes at most: an MP3 of up to 15 s of a sound, a small film as a
+        whole. Raises NoSuchItem, also of what makes no sound, OriginalGone, DecodeError where none is so small.
+        """
+        blob = self._blob(item_id)
+        if not isinstance(self._modality, Plays):
+            raise NoSuchItem(f"the item {item_id[:40]} cannot be played", hint="it has a preview")
+        return self._modality.playable(blob, span, most)
 
     def segments(self, item_id: str) -> list[Segment]:
         """Where the item was cut, in the order of its parts. Raises NoSuchItem."""

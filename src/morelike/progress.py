@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from time import monotonic
 
 from morelike.types import Rejection
 
-__all__ = ["AddReport", "Meter", "Progress"]
+__all__ = ["AddReport", "Counts", "Meter", "Progress"]
 
 TICK = 0.1
 RATE_WINDOW = 10.0
 REJECTIONS_KEPT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many blobs are through, by what became of them."""
+
+    done: int = 0
+    same: int = 0
+    rejected: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +90,10 @@ class Meter:
         with self._lock:
             self._stages[stage] += seconds
 
+    def finish(self, item_ids: Sequence[str]) -> None:
+        """These are durable and searchable now."""
+        self.done += len(item_ids)
+
     def passed(self, copies: int = 1) -> None:
         """So many turned out to be there already."""
         with self._lock:
@@ -91,6 +104,10 @@ class Meter:
             self.rejected += 1
             if len(self._rejections) < REJECTIONS_KEPT:
                 self._rejections.append(rejection)
+
+    def counts(self) -> Counts:
+        """How far the run is."""
+        return Counts(self.done, self.same, self.rejected)
 
     def waiting(self, sentence: str) -> None:
         self._note = sentence
@@ -103,7 +120,8 @@ class Meter:
         if self._tell is None or (now - self._told < TICK and not force):
             return
         self._told = now
-        through = self.done + self.same + self.rejected + self.rejected_before
+        counts = self.counts()
+        through = counts.done + counts.same + counts.rejected + self.rejected_before
         self._recent.append((now, through))
         while len(self._recent) > 2 and now - self._recent[0][0] > RATE_WINDOW:
             self._recent.popleft()
@@ -111,7 +129,9 @@ class Meter:
         rate = (through - before) / max(now - since, 1e-3)
         eta = (self.total - through) / rate if self.total is not None and rate > 0 else None
         self._tell(
-            Progress(self.done, self.same, self.rejected, self.seen, self.total, rate, eta, current, note=self._note)
+            Progress(
+                counts.done, counts.same, counts.rejected, self.seen, self.total, rate, eta, current, note=self._note
+            )
         )
 
     def report(self, *, interrupted: bool) -> AddReport:

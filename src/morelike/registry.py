@@ -21,6 +21,7 @@ __all__ = [
     "CATALOGS",
     "COMPOSITES",
     "ENCODERS",
+    "ENGINES",
     "MODALITIES",
     "MODES",
     "RESCORERS",
@@ -97,7 +98,7 @@ class Table(Mapping[str, Row]):
 #   modality(settings) · source(settings, exclude=globs) · encoder(card, files, settings) ·
 #   composite(card, encoders, files) ·
 #   vector and blob store(folder, settings, library_id) · term and sketch store(folder, settings) ·
-#   catalog(folder, settings) · cache(settings) · rescorer()
+#   catalog(folder, settings) · cache(settings) · rescorer() · engine(Adding), see engines/partition.py
 #   mode(Asked) -> Ranked, see search/modes.py
 BLOB_STORES = Table(
     "blob_stores",
@@ -150,6 +151,14 @@ ENCODERS = Table(
         "molecule-bits": Row("morelike.encoders.molecule_bits:MoleculeBitsEncoder", extra="molecules"),
         "onnx": Row("morelike.encoders.onnx:OnnxEncoder"),
         "speech": Row("morelike.encoders.speech:SpeechEncoder"),
+    },
+)
+ENGINES = Table(
+    "engines",
+    "engine",
+    {
+        "local": Row("morelike.engines.local:local_engine"),
+        "ray": Row("morelike.engines.ray:RayEngine", extra="ray"),
     },
 )
 MODALITIES = Table(
@@ -226,6 +235,7 @@ TABLES = (
     CATALOGS,
     COMPOSITES,
     ENCODERS,
+    ENGINES,
     MODALITIES,
     MODES,
     RESCORERS,

@@ -58,6 +58,15 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="MORELIKE_", extra="forbid", frozen=True)
 
     library: Folder = Field(default_factory=_data_folder, description="The library's folder.")
+    server: str = Field(
+        "",
+        repr=False,
+        description="The address of a `morelike serve` whose library is used instead of a folder's: "
+        "`https://HOST:PORT`; `--server` on the command line.",
+    )
+    api_key: str = Field(
+        "", repr=False, description="The key that `server` asks for. Better a variable than a file others can read."
+    )
     vectors: str = Field(
         "faiss",
         repr=False,  # an address may hold a password
@@ -129,6 +138,17 @@ class Settings(BaseSettings):
         description="How many of the best candidates are scored again exactly, where the encoder's card says how: "
         "sequences by alignment.",
     )
+    ray_address: str = Field(
+        "",
+        description="The Ray cluster of `add --engine ray`: `HOST:PORT` of its head, or `auto` on one of its machines; "
+        "empty: Ray is started on this machine for as long as the run lasts.",
+    )
+    ray_actors: int = Field(0, ge=0, description="Actors that `add --engine ray` works with; 0: as many as have room.")
+    ray_cpus: int = Field(1, ge=1, description="CPUs of one such actor; its threads, where no setting says otherwise.")
+    ray_gpus: float = Field(
+        0.0, ge=0, description="GPUs of one such actor: a part of one, as 0.25, or a whole number of them."
+    )
+    ray_list: int = Field(64, ge=64, le=4096, description="Keys that such an actor gets at a time.")
     look_ahead: int = Field(64, ge=8, description="How many items each stage of `add` works ahead; memory follows it.")
     commit_items: int = Field(128, ge=1, description="Items made durable together by `add`.")
     commit_seconds: float = Field(2.0, gt=0, description="The longest that a finished item waits for its group.")
@@ -219,5 +239,4 @@ def _variables() -> set[str]:
         "MORELIKE_TEST_DATA",
         "MORELIKE_TEST_MYSQL",
         "MORELIKE_TEST_POSTGRESQL",
-        "MORELIKE_SERVER",
     }

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from morelike.deletion import delete_items
 from morelike.errors import UsageError
 from morelike.types import Collection
 from morelike.wiring import Stores
 
-__all__ = ["Seen", "drop_gone"]
+__all__ = ["Seen", "drop_gone", "gone_from"]
 
 PAGE = 1000
 
@@ -54,28 +54,36 @@ def drop_gone(
     What lies in a folder or archive that could not be read stays. Raises UsageError where nothing at all was seen: an
     unmounted disk must not empty a collection.
     """
-    if seen.unknown(origin):
-        return 0
-    uris = stores.catalog.sources_of_origin(collection, origin)
-    gone = [uri for uri in uris if uri not in seen and not seen.unknown(uri)]
-    bad = [uri for uri in _rejected_below(stores, collection, origin) if uri not in seen and not seen.unknown(uri)]
+    uris, rejected = stores.catalog.sources_of_origin(collection, origin), _rejected(stores, collection)
+    gone, bad = gone_from(origin, uris, rejected, seen)
     if not gone and not bad:
         return 0
-    if not seen:
-        raise UsageError(
-            f"{origin} is empty now; --sync would drop all {len(gone) or len(bad)} sources that came from it",
-            hint="is the disk mounted? `morelike rm` removes items on purpose",
-        )
     with stores.lock.hold(f"sync {collection.name}", waiting=waiting):
         orphans = stores.catalog.drop_sources(collection, gone)
         stores.catalog.forgive(collection, [*gone, *bad])
         return delete_items(stores, collection, orphans)
 
 
-def _rejected_below(stores: Stores, collection: Collection, origin: str) -> Iterator[str]:
-    """Sources below a folder or archive that failed, whether or not they ever became an item."""
-    below = (origin.rstrip("/") + "/", origin + "!/", origin + "#")
+def gone_from(origin: str, uris: Iterable[str], rejected: Iterable[str], seen: Seen) -> tuple[list[str], list[str]]:
+    """Of the sources of an origin, and of all that were rejected, those that are not there any more.
+
+    Raises UsageError where nothing at all was seen.
+    """
+    if seen.unknown(origin):
+        return [], []
+    below = (origin.rstrip("/") + "/", origin + "!/", origin + "#")  # whether or not they ever became an item
+    gone = [uri for uri in uris if uri not in seen and not seen.unknown(uri)]
+    bad = [uri for uri in rejected if uri.startswith(below) and uri not in seen and not seen.unknown(uri)]
+    if (gone or bad) and not seen:
+        raise UsageError(
+            f"{origin} is empty now; --sync would drop all {len(gone) or len(bad)} sources that came from it",
+            hint="is the disk mounted? `morelike rm` removes items on purpose",
+        )
+    return gone, bad
+
+
+def _rejected(stores: Stores, collection: Collection) -> Iterator[str]:
     offset = 0
     while page := stores.catalog.ledger(collection, offset=offset, limit=PAGE):
         offset += len(page)
-        yield from (row.uri for row in page if row.uri.startswith(below))
+        yield from (row.uri for row in page)

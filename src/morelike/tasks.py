@@ -6,28 +6,42 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from threading import Event
 from typing import Any, Protocol
 
 from morelike.collection import OpenCollection
-from morelike.dedup import Group
+from morelike.doctor import DoctorReport
 from morelike.errors import NoSuchCollection, UsageError
 from morelike.jobs import JobStopped, Report
 from morelike.progress import AddReport, Progress
 from morelike.records import Job
+from morelike.registry import ENGINES
 from morelike.settings import Settings
+from morelike.shapes import doctor_shape, dry_run_shape, evaluation_shape, group_shape
 from morelike.sources import open_source
 from morelike.types import Metadata, Rejection
 from morelike.unpacking import Holds, configured, holds_of
 
-__all__ = ["KINDS", "check", "perform"]
+__all__ = ["KINDS", "OF_LIBRARY", "check", "perform"]
+
+OF_LIBRARY = frozenset({"doctor"})
+"""Kinds of jobs that work on no one collection."""
 
 MAX_SOURCES = 10_000
 SHOWN_REJECTIONS = 20
 SHOWN_GROUPS = 200
 SHOWN_MEMBERS = 50
+MOST_MEMBERS = 5000
+"""Of all the whole groups that one result holds."""
+MOST_SAMPLED = 1000
+MOST_REPEATS = 2
+LONGEST_LABELS = 500
+_ESCAPED_OR_CLASS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)
+_REPEATS = re.compile(r"(?:[*+?]|\{[^}]*\})[?+]?|\|")
+_REPEATED_GROUP = re.compile(r"\)[*+{]|\(\?[a-zA-Z-]*x")  # or one that hides behind the blanks of (?x)
+_ANCHORED = re.compile(r"(name:)?\^|(parent-folder|tag)\Z|(meta|info):")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://.", re.IGNORECASE)
 
 
@@ -45,6 +59,10 @@ class _Library(Protocol):
         options: Metadata | None = None,
         notify: Callable[[str], None] | None = None,
     ) -> OpenCollection: ...
+
+    def doctor(
+        self, *, fix: bool = False, rescue: str = "", notify: Callable[[str], None] | None = None
+    ) -> DoctorReport: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +134,7 @@ def _add(library: _Library, job: Job, report: Report, stop: Event) -> Metadata:
     added = collection.add(
         *sources,
         exclude=exclude,
+        only=tuple(given.get("only", ())),
         in_place=given.get("in_place", False),
         sync=given.get("sync", False),
         retry=given.get("retry", False),
@@ -123,6 +142,7 @@ def _add(library: _Library, job: Job, report: Report, stop: Event) -> Metadata:
         metadata=given.get("metadata", {}),
         progress=notes.progress,
         stop=stop,
+        engine=given.get("engine", "local"),
     )
     return _whole(_added(added), interrupted=added.interrupted)
 
@@ -144,7 +164,7 @@ def _dedup(library: _Library, job: Job, report: Report, stop: Event) -> Metadata
     result = {
         "run": found.run,
         "found": len(found.groups),
-        "groups": [_group(group) for group in found.groups[:SHOWN_GROUPS]],
+        "groups": [group_shape(group, SHOWN_MEMBERS) for group in found.groups[:SHOWN_GROUPS]],
         "set_aside": found.set_aside,
         "would_free": found.would_free,
         "looked_at": found.looked_at,
@@ -155,18 +175,30 @@ def _dedup(library: _Library, job: Job, report: Report, stop: Event) -> Metadata
     return _whole(result, interrupted=found.interrupted)
 
 
-def _group(group: Group) -> Metadata:
-    members = [
-        {
-            "item": member.item,
-            "source": member.source,
-            "score": float(member.score),
-            "duration": member.duration,
-            "why": dict(member.why),
-        }
-        for member in group.members[:SHOWN_MEMBERS]
-    ]
-    return {"kind": group.kind, "keeper": group.keeper, "size": len(group.members), "members": members}
+def _duplicates(library: _Library, job: Job, report: Report, stop: Event) -> Metadata:
+    collection = library.collection(job.collection)
+    found = collection.duplicates(**job.arguments, progress=_Notes(report).progress, stop=stop)
+    groups: list[Metadata] = []
+    room = MOST_MEMBERS
+    for group in found:
+        room -= len(group.members)
+        if room < 0:
+            break
+        groups.append(group_shape(group))
+    return _whole({"found": len(found), "groups": groups}, interrupted=stop.is_set())
+
+
+def _evaluate(library: _Library, job: Job, report: Report, stop: Event) -> Metadata:  # noqa: ARG001  # all kinds'
+    return evaluation_shape(library.collection(job.collection).evaluate(**job.arguments))
+
+
+def _dry_run(library: _Library, job: Job, report: Report, stop: Event) -> Metadata:  # noqa: ARG001  # all kinds'
+    given = dict(job.arguments)
+    return dry_run_shape(library.collection(job.collection).dry_run(*given.pop("sources"), **given))
+
+
+def _doctor(library: _Library, job: Job, report: Report, stop: Event) -> Metadata:  # noqa: ARG001  # all kinds'
+    return doctor_shape(library.doctor(**job.arguments, notify=_Notes(report).note))
 
 
 def _reembed(library: _Library, job: Job, report: Report, stop: Event) -> Metadata:
@@ -262,6 +294,22 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
+def _is_whole_from(least: int, most: int) -> Callable[[Any], bool]:
+    return lambda value: type(value) is int and least <= value <= most
+
+
+def _says_labels(value: Any) -> bool:
+    """An expression that somebody sent must not keep the process: two things in it repeat at the most, and no group.
+
+    Being looked for everywhere in a name is as one of them. So its work grows with the square of a name's length.
+    """
+    if not _is_text(value) or len(value) > LONGEST_LABELS:
+        return False
+    plain = _ESCAPED_OR_CLASS.sub("_", value)
+    repeats = len(_REPEATS.findall(plain.replace("(?", "("))) + (_ANCHORED.match(plain) is None)
+    return repeats <= MOST_REPEATS and not _REPEATED_GROUP.search(plain)
+
+
 def _is_flat(value: Any) -> bool:
     return isinstance(value, Mapping) and all(
         isinstance(key, str) and key and (inner is None or isinstance(inner, str | bool | int | float))
@@ -272,18 +320,27 @@ def _is_flat(value: Any) -> bool:
 _TEXT = _Argument("a text", _is_text)
 _TEXTS = _Argument("a list of texts", _are_texts)
 _TRUTH = _Argument("true or false", _is_truth)
+_PLACES = _Argument(f"a list of at most {MAX_SOURCES} absolute paths and URLs", _are_places)
+_SHARE = _Argument("a number above 0, up to 1", _is_share)
+_LABELS = _Argument(
+    "parent-folder, tag, meta:KEY, info:KEY or a regular expression in which at most two things repeat or can be left "
+    "out, one where it does not begin with ^, and no group",
+    _says_labels,
+)
 
 KINDS: Mapping[str, _Kind] = {
     "add": _Kind(
         {
             "encoder": _TEXT,
+            "engine": _Argument(f"one of {', '.join(ENGINES)}", lambda value: _is_text(value) and value in ENGINES),
             "exclude": _TEXTS,
             "in_place": _TRUTH,
             "metadata": _Argument("an object of texts, numbers, true, false and null", _is_flat),
             "modality": _TEXT,
+            "only": _TEXTS,
             "options": _Argument("an object of texts, numbers, true, false and null", _is_flat),
             "retry": _TRUTH,
-            "sources": _Argument(f"a list of at most {MAX_SOURCES} absolute paths and URLs", _are_places),
+            "sources": _PLACES,
             "sync": _TRUTH,
             "tags": _TEXTS,
         },
@@ -296,9 +353,30 @@ KINDS: Mapping[str, _Kind] = {
             "contained": _TRUTH,
             "keep": _TEXT,
             "near": _TRUTH,
-            "threshold": _Argument("a number above 0, up to 1", _is_share),
+            "threshold": _SHARE,
         },
         _dedup,
+    ),
+    "doctor": _Kind({"fix": _TRUTH, "rescue": _TEXT}, _doctor),
+    "dry-run": _Kind(
+        {
+            "exclude": _TEXTS,
+            "in_place": _TRUTH,
+            "sample": _Argument(f"a whole number from 1 to {MOST_SAMPLED}", _is_whole_from(1, MOST_SAMPLED)),
+            "sources": replace(_PLACES, needed=True),
+        },
+        _dry_run,
+    ),
+    "duplicates": _Kind({"keep": _TEXT, "near": _TRUTH, "threshold": _SHARE}, _duplicates),
+    "evaluate": _Kind(
+        {
+            "folds": _LABELS,
+            "kind": _TEXT,
+            "labels": _LABELS,
+            "queries": _Argument("a whole number from 1", _is_whole_from(1, 2**31)),
+            "seed": _Argument("a whole number from 0", _is_whole_from(0, 2**63 - 1)),
+        },
+        _evaluate,
     ),
     "reembed": _Kind(
         {"allow_missing": _TRUTH, "encoder": _Argument("a card's name", _is_text), "rollback": _TRUTH}, _reembed

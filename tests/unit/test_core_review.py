@@ -16,6 +16,7 @@ from PIL import Image
 import morelike
 from morelike.collection import OpenCollection
 from morelike.cutting import Cutting
+from morelike.engines.partition import ingest_of
 from morelike.errors import (
     DecodeError,
     EncodeError,
@@ -28,7 +29,8 @@ from morelike.errors import (
     StoreError,
     StoreFull,
 )
-from morelike.ingest import Ingest
+from morelike.ingest import Ingest, Options
+from morelike.known import Known
 from morelike.library import Library
 from morelike.modalities.image import ImageModality
 from morelike.prepare import KEPT_BYTES, Budget
@@ -137,9 +139,7 @@ def test_a_good_copy_of_a_file_that_changed_under_our_hands_is_added(photos: Ope
 
 
 def _add_blobs(photos: OpenCollection, blobs: Sequence[Blob]) -> Any:
-    from morelike.ingest import Options
-
-    return photos._ingest(Options(), None, None).run([("", iter(blobs))])
+    return ingest_of(photos._adding(Options())).run([("", iter(blobs))])
 
 
 def test_a_ledger_row_goes_where_its_item_is_there_by_another_path(
@@ -449,12 +449,12 @@ def test_a_full_disk_in_the_middle_loses_nothing(
         assert library.doctor().findings == []
 
 
-@pytest.mark.parametrize("stage", ["_is_same", "_read", "_claim", "describe", "load", "_finish"])
+@pytest.mark.parametrize("stage", ["is_same", "_read", "_claim", "describe", "load", "_finish"])
 def test_ctrl_c_in_any_stage_ends_the_run_and_loses_nothing(
     library: Library, photos: OpenCollection, pictures: Path, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
     """The interruption reaches the caller, and the next run goes on."""
-    owner = Ingest if stage.startswith("_") else Cutting
+    owner = Ingest if stage.startswith("_") else Known if stage == "is_same" else Cutting
     whole = getattr(owner, stage)
     calls: list[int] = []
 

@@ -214,6 +214,26 @@ def test_changing_the_encoder_as_a_job(library: Library, twins: OpenCollection) 
     assert [space.card.name for space in twins.spaces if space.active] == ["classic"]
 
 
+def test_duplicates_are_whole_groups(library: Library, twins: OpenCollection, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A group beyond the bound is left out as a whole, and still counted; nothing is set aside."""
+    whole = done(library, "duplicates", "photos", {}).result
+    monkeypatch.setattr(tasks, "MOST_MEMBERS", 1)
+    bounded = done(library, "duplicates", "photos", {}).result
+
+    assert (whole["found"], len(whole["groups"]), len(whole["groups"][0]["members"])) == (1, 1, 2)
+    assert bounded == {"found": 1, "groups": []}
+    assert twins.asides() == []
+
+
+def test_the_whole_library_is_no_collection(library: Library, photos: OpenCollection) -> None:
+    """Jobs that work on all of it name none, and the others name one."""
+    assert library.jobs.add("doctor", "", {}).collection == ""
+    with pytest.raises(UsageError, match="whole library"):
+        library.jobs.add("doctor", photos.name, {})
+    with pytest.raises(UsageError, match="no collection"):
+        library.jobs.add("calibrate", "", {})
+
+
 def test_going_back_as_a_job(library: Library, twins: OpenCollection) -> None:
     """The space before is searched again."""
     before = [space.card.name for space in twins.spaces if space.active]
@@ -261,6 +281,16 @@ def test_arguments_that_fit(arguments: dict[str, Any]) -> None:
         ("dedup", {"threshold": True}, "threshold"),
         ("dedup", {"threshold": 0}, "threshold"),
         ("dedup", {"near": "yes"}, "near"),
+        ("doctor", {"fix": 1}, "fix"),
+        ("dry-run", {}, "sources"),
+        ("dry-run", {"sources": ["pictures"]}, "sources"),
+        ("dry-run", {"sources": ["/a"], "sample": 0}, "sample"),
+        ("duplicates", {"apply": True}, "apply"),
+        ("duplicates", {"threshold": 0}, "threshold"),
+        ("evaluate", {"labels": "name:(a+)+$"}, "labels"),
+        ("evaluate", {"folds": "a*b*c*"}, "folds"),
+        ("evaluate", {"queries": 0}, "queries"),
+        ("evaluate", {"seed": True}, "seed"),
         ("reembed", {}, "encoder"),
         ("reembed", {"encoder": ""}, "encoder"),
         ("reembed", {"encoder": "classic", "rollback": True}, "rollback"),

@@ -18,13 +18,12 @@ from morelike.cli.run import INTERRUPTED, SOME_REJECTED
 from morelike.cli.session import Session, embedded, may_exist, session_of
 from morelike.cli.text import human_size, near, parse_metadata
 from morelike.errors import SourceError, UsageError
-from morelike.shapes import rejection_shape, report_shape
+from morelike.shapes import dry_run_shape, report_shape
 from morelike.times import duration
 
 if TYPE_CHECKING:
-    from morelike.collection import OpenCollection
+    from morelike.cli.session import AnyCollection, AnyLibrary
     from morelike.dryrun import DryRun
-    from morelike.library import Library
     from morelike.progress import AddReport
     from morelike.settings import Settings
     from morelike.types import Rejection
@@ -40,11 +39,12 @@ morelike add photos s3://bucket/2024/ --exclude '*thumb*' --in-place
 morelike add songs ~/Music --window 10s --hop 5s
 morelike add streets ~/Pictures --regions grid
 morelike add films ~/Videos --every 1s --encoder mobilenet-v2,yamnet
+morelike add photos /shared/pictures --engine ray --address auto
 morelike add molecules library.smi screen.sdf assays.csv --option fragment=all
 """
 
 SHOWN_REJECTIONS = 5
-NEW, WHAT, AGAIN = "A new collection", "What is added", "A further run"
+NEW, WHAT, AGAIN, ENGINE = "A new collection", "What is added", "A further run", "Several machines"
 
 
 @app.command(cls=Command, epilog=EXAMPLES)
@@ -59,7 +59,8 @@ def add(
         typer.Argument(
             metavar="SOURCE",
             help="Files, folders, globs, zip and tar archives, CSV, JSONL or Parquet tables, URLs, lists of URLs, "
-            "s3://BUCKET/PREFIX; tables of texts, lists and tables of molecules, files of sequences.",
+            "s3://BUCKET/PREFIX; tables of texts, lists and tables of molecules, files of sequences. With --server, "
+            "server:/DIR is a place of the server's own.",
         ),
     ] = None,
     modality: Annotated[
@@ -145,6 +146,23 @@ def add(
     workers: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Decode threads; one a core where not given.")
     ] = None,
+    engine: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Who does the work: local (this process), or ray (actors, on one machine or many).",
+            rich_help_panel=ENGINE,
+        ),
+    ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="ray: the cluster, as HOST:PORT of its head or auto; where not given, the setting ray_address, else "
+            "Ray is started here.",
+            rich_help_panel=ENGINE,
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Add files, folders, archives, tables or URLs to a collection.
@@ -187,6 +205,8 @@ def add(
                     metadata=metadata,
                     progress=reporter.ingest,
                     stop=stop,
+                    engine=engine,
+                    address=address,
                 )
     if as_json:
         print_json(report_shape(collection, report))
@@ -200,7 +220,7 @@ def add(
 
 
 @contextmanager
-def _empty_is_dropped(library: Library, opened: OpenCollection) -> Iterator[None]:
+def _empty_is_dropped(library: AnyLibrary, opened: AnyCollection) -> Iterator[None]:
     """A source that fails as it is read must not leave an empty collection that nobody asked for."""
     empty = not opened.count() and not opened.rejected_count()
     try:
@@ -219,6 +239,7 @@ def _nothing() -> AddReport:
 
 def _check(sources: list[str], settings: Settings, exclude: list[str], *, retry: bool) -> None:
     """Refuse what cannot be found before a collection is made or anything is added. Raises SourceError, UsageError."""
+    from morelike.remote.places import is_there
     from morelike.sources.find import open_source
 
     if not (sources or retry):
@@ -226,7 +247,10 @@ def _check(sources: list[str], settings: Settings, exclude: list[str], *, retry:
             "there is nothing to add", hint="name a file, a folder, an archive, a table, a URL or s3://BUCKET/PREFIX"
         )
     for source in sources:
-        open_source(source, settings, exclude, holds=lambda *_: True)  # whether a table is one, the collection knows
+        if not (settings.server and is_there(source)):  # the server looks itself
+            open_source(
+                source, settings, exclude, holds=lambda *_: True
+            )  # whether a table is one, the collection knows
 
 
 class _Wanted(NamedTuple):
@@ -239,7 +263,7 @@ class _Wanted(NamedTuple):
     sources: tuple[str, ...]
     exclude: tuple[str, ...]
 
-    def open(self, library: Library, notify: Callable[[str], None]) -> OpenCollection | None:
+    def open(self, library: AnyLibrary, notify: Callable[[str], None]) -> AnyCollection | None:
         """None where it is missing, and there is nothing by which to tell what it is to be."""
         modality = self.modality
         if modality is None and self.name not in library.names():
@@ -283,6 +307,9 @@ def _dry_run(session: Session, settings: Settings, wanted: _Wanted, *, in_place:
     """Measure on a sample. A collection that does not exist yet is tried in a library that is thrown away."""
     from morelike.library import open as open_library
 
+    if settings.server:
+        with session.open() as remote:
+            return remote.collection(wanted.name).dry_run(*wanted.sources, exclude=wanted.exclude, in_place=in_place)
     with tempfile.TemporaryDirectory(prefix="morelike-dry-run-") as folder:
         there = False
         if may_exist(settings):
@@ -299,19 +326,7 @@ def _dry_run(session: Session, settings: Settings, wanted: _Wanted, *, in_place:
 
 def _print_dry_run(collection: str, found: DryRun, *, as_json: bool) -> None:
     if as_json:
-        print_json(
-            {
-                "collection": collection,
-                "files": found.files,
-                "sampled": found.sampled,
-                "rejected": [rejection_shape(rejection) for rejection in found.rejected],
-                "items_per_second": found.items_per_second,
-                "seconds_estimated": found.seconds_estimated,
-                "bytes_on_disk": found.bytes_on_disk,
-                "peak_memory": found.peak_memory,
-                "encoder": found.encoder,
-            }
-        )
+        print_json({"collection": collection, **dry_run_shape(found)})
         return
     line(f"{found.files} files; {found.sampled} of them tried with the encoder {found.encoder}; nothing was changed")
     line(f"about {found.items_per_second:.1f} items/s, {_duration(found.seconds_estimated)} in all")

@@ -12,6 +12,7 @@ import typer
 from morelike import __version__
 from morelike.cli.help import Group
 from morelike.cli.session import Session
+from morelike.errors import UsageError
 
 __all__ = ["COMMANDS", "app"]
 
@@ -39,6 +40,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     ),
     "keys": ("morelike.cli.keys", "Make, list and remove the keys that `morelike serve` asks for."),
     "serve": ("morelike.cli.serve", "Serve the library over HTTP, with a web page."),
+    "mcp": (
+        "morelike.cli.mcp",
+        "Serve the library as tools of the Model Context Protocol, to the program that starts this.",
+    ),
     "dedup": ("morelike.cli.dedup", "Find duplicates in a collection, and set them aside."),
     "storage": ("morelike.cli.storage", "Show what the library takes, how it grows, and when there will be no room."),
     "export": ("morelike.cli.export", "Write collections into a folder of open files, or vectors into one file."),
@@ -87,7 +92,7 @@ app = typer.Typer(
     cls=LazyGroup,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="--library and --quiet may also stand after the command. Every command takes --json. "
+    epilog="--library, --server and --quiet may also stand after the command. Every command takes --json. "
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but some items were rejected, 130 interrupted.",
 )
 
@@ -99,6 +104,13 @@ def options(
         Path | None,
         typer.Option(metavar="DIR", help="The library's folder; else MORELIKE_LIBRARY, else the user's data folder."),
     ] = None,
+    server: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="A `morelike serve` to use instead; else MORELIKE_SERVER. Its key goes into MORELIKE_API_KEY.",
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress and no notes on standard error.")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
@@ -106,4 +118,9 @@ def options(
 ) -> None:
     """More like this: point it at your pictures, sounds or films and search them by example."""
     del version  # its callback has done the work
-    context.obj = Session(library=library, quiet=quiet)
+    if library is not None and server is not None:
+        raise UsageError("--library and --server name two libraries", hint="one of the two")
+    session = Session(library, quiet, server, context.invoked_subcommand or "")
+    if server is not None:
+        session.check_here()
+    context.obj = session

@@ -17,11 +17,11 @@ from morelike.cli.search import ID_LENGTH
 from morelike.cli.session import Session, session_of
 from morelike.cli.text import human_size, near
 from morelike.errors import UsageError
-from morelike.shapes import rejection_shape
+from morelike.shapes import aside_shape, group_shape, rejection_shape
 from morelike.times import clock
 
 if TYPE_CHECKING:
-    from morelike.collection import OpenCollection
+    from morelike.cli.session import AnyCollection
     from morelike.dedup import DedupReport, Group, Member
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -135,7 +135,7 @@ def dedup(
             _look(session, opened, options, as_json=as_json)
 
 
-def _undo(opened: OpenCollection, run: str | None, *, as_json: bool) -> None:
+def _undo(opened: AnyCollection, run: str | None, *, as_json: bool) -> None:
     count = opened.undo_dedup(run)
     if count or as_json:
         _say("brought_back", "brought back", count, as_json=as_json)
@@ -158,7 +158,7 @@ def _check(chosen: dict[str, bool], *, dry_run: bool, run: str | None, items: li
         raise UsageError("items belong to --not-duplicates and --forget", hint=hint)
 
 
-def _look(session: Session, opened: OpenCollection, options: dict[str, Any], *, as_json: bool) -> None:
+def _look(session: Session, opened: AnyCollection, options: dict[str, Any], *, as_json: bool) -> None:
     with Reporter(quiet=session.quiet) as reporter, stop_on_interrupt() as stop:
         report = opened.dedup(**options, progress=reporter.ingest, stop=stop)
     if as_json:
@@ -215,11 +215,10 @@ def _line_of(group: Group, member: Member, *, first: bool) -> str:
     return f"  {part:<4}  {member.item[:ID_LENGTH]}  {near(member.source)}  {size}"
 
 
-def _list(opened: OpenCollection, *, as_json: bool) -> None:
+def _list(opened: AnyCollection, *, as_json: bool) -> None:
     asides = opened.asides()
     if as_json:
-        shapes = [{"item": a.item_id, "keeper": a.keeper, "run": a.run, "score": a.score, "at": a.at} for a in asides]
-        print_json({"collection": opened.name, "set_aside": shapes})
+        print_json({"collection": opened.name, "set_aside": [aside_shape(aside) for aside in asides]})
         return
     if not asides:
         line("nothing is set aside")
@@ -228,7 +227,7 @@ def _list(opened: OpenCollection, *, as_json: bool) -> None:
         line(f"{aside.item_id[:ID_LENGTH]}  of {aside.keeper[:ID_LENGTH]}  {score}  run {aside.run}  {aside.at}")
 
 
-def _purge(opened: OpenCollection, run: str | None, *, yes: bool, as_json: bool) -> None:
+def _purge(opened: AnyCollection, run: str | None, *, yes: bool, as_json: bool) -> None:
     count = len(opened.asides(run))
     if count:
         confirm(f"Remove {count} duplicate{'s' * (count != 1)} from {opened.name} for good?", yes=yes)
@@ -246,7 +245,7 @@ def _report_shape(collection: str, report: DedupReport) -> dict[str, Any]:
     return {
         "collection": collection,
         "run": report.run or None,
-        "groups": [_group_shape(group) for group in report.groups],
+        "groups": [group_shape(group) for group in report.groups],
         "set_aside": report.set_aside,
         "would_free": report.would_free,
         "passed_over": [rejection_shape(row) for row in report.passed_over],
@@ -254,25 +253,4 @@ def _report_shape(collection: str, report: DedupReport) -> dict[str, Any]:
         "near": report.near,
         "seconds": report.seconds,
         "interrupted": report.interrupted,
-    }
-
-
-def _group_shape(group: Group) -> dict[str, Any]:
-    return {
-        "kind": group.kind,
-        "keeper": group.keeper,
-        "members": [
-            {
-                "item": member.item,
-                "source": member.source,
-                "size": member.size,
-                "media_type": member.media_type,
-                "width": member.width,
-                "height": member.height,
-                "duration": member.duration,
-                "score": member.score,
-                "why": dict(member.why),
-            }
-            for member in group.members
-        ],
     }

@@ -63,7 +63,7 @@ def demo(
 
     given = session_of(context)
     session = Session(library=given.library or LIBRARY, quiet=given.quiet)
-    with session.open(make=True) as library:
+    with session.open_here(make=True) as library:
         with Reporter(quiet=session.quiet) as reporter:
             built = build(library, data or None, PICTURES, notify=reporter.note, progress=reporter.ingest)
             scenes = None

@@ -9,6 +9,7 @@ import typer
 from morelike.cli.help import Command
 from morelike.cli.output import AsJson, line, print_json
 from morelike.cli.session import session_of
+from morelike.shapes import doctor_shape
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -40,10 +41,7 @@ def doctor(
         report = library.doctor(fix=fix, rescue=rescue, notify=session.note)
     left = [finding for finding in report.findings if not finding.fixed]
     if as_json:
-        findings = [
-            {"kind": f.kind, "sentence": f.sentence, "count": f.count, "fixed": f.fixed} for f in report.findings
-        ]
-        print_json({"ok": not left, "findings": findings})
+        print_json(doctor_shape(report))
     else:
         for finding in report.findings:
             line(f"{'mended' if finding.fixed else 'found'}: {finding.sentence}")

@@ -9,6 +9,7 @@ import typer
 from morelike.cli.help import Command
 from morelike.cli.output import AsJson, line, print_json, table
 from morelike.cli.session import session_of
+from morelike.shapes import evaluation_shape
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -55,12 +56,10 @@ def evaluate(
     """
     with session_of(context).open() as library:
         found = library.collection(collection).evaluate(labels=labels, folds=folds, queries=queries, seed=seed)
-    values = {"p_at_1": found.p_at_1, "p_at_5": found.p_at_5, "map": found.map}
     if as_json:
-        intervals = {name: list(interval) for name, interval in found.intervals.items()}
-        counts = {"queries": found.queries, "labels": found.labels, "folds": found.folds}
-        print_json({**values, **counts, "intervals": intervals})
+        print_json(evaluation_shape(found))
         return
+    values = {"p_at_1": found.p_at_1, "p_at_5": found.p_at_5, "map": found.map}
     rows = []
     for name, title in (("p_at_1", "P@1"), ("p_at_5", "P@5"), ("map", "mAP")):
         low, high = found.intervals.get(name, (float("nan"), float("nan")))

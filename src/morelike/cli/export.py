@@ -67,7 +67,7 @@ def export(
     if encoder is not None or kind is not None:
         raise UsageError("--encoder and --kind go with `export vectors`", hint="a bundle has all of them")
     with (
-        session.open() as library,
+        session.open_here() as library,
         Reporter(quiet=session.quiet) as reporter,
         stop_on_interrupt() as stop,
     ):
@@ -104,7 +104,7 @@ def _vectors(session: Session, words: list[str], encoder: str | None, kind: str 
             hint="a bundle in a folder of that name: morelike export ./vectors",
         )
     collection, file = words
-    with session.open() as library, stop_on_interrupt() as stop:
+    with session.open_here() as library, stop_on_interrupt() as stop:
         report = library.export_vectors(collection, Path(file), encoder=encoder, kind=kind, stop=stop)
     if as_json:
         print_json(

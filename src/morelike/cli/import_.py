@@ -201,7 +201,7 @@ def _library(session: Session, *, dry_run: bool) -> Iterator[Library]:
 
     settings = session.settings()
     if not dry_run or may_exist(settings):
-        with session.open(make=True) as library:
+        with session.open_here(make=True) as library:
             yield library
     else:
         with (

@@ -12,7 +12,7 @@ from morelike.cli.session import may_exist, session_of
 from morelike.errors import UsageError
 
 if TYPE_CHECKING:
-    from morelike.library import Library
+    from morelike.cli.session import AnyLibrary
     from morelike.records import Job
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -64,7 +64,7 @@ def jobs(
     _show(found, as_json=as_json)
 
 
-def _whole_id(library: Library, start: str) -> str:
+def _whole_id(library: AnyLibrary, start: str) -> str:
     if len(start) >= WHOLE_ID:
         return start
     ids = [job.id for job in library.jobs.list(limit=SEARCHED) if job.id.startswith(start)]

@@ -45,7 +45,7 @@ def add(
     The library keeps only its digest. A program sends it as `Authorization: Bearer KEY`; a browser asks for it.
     """
     session = session_of(context)
-    with session.open(make=True) as library:
+    with session.open_here(make=True) as library:
         key = library.keys.make(name, role.value)
     if as_json:
         print_json({"name": name, "role": role.value, "key": key})
@@ -61,7 +61,7 @@ def list_keys(context: typer.Context, as_json: AsJson = False) -> None:
     if not may_exist(session.settings()):
         keys = []
     else:
-        with session.open() as library:
+        with session.open_here() as library:
             keys = library.keys.list()
     if as_json:
         shapes = [
@@ -82,7 +82,7 @@ def remove(
     as_json: AsJson = False,
 ) -> None:
     """Remove a key: a running server refuses it within a few seconds."""
-    with session_of(context).open() as library:
+    with session_of(context).open_here() as library:
         library.keys.drop(name)
     if as_json:
         print_json({"removed": name})

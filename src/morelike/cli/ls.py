@@ -56,7 +56,10 @@ def ls(
     if collection is not None and collection[:5].lower() == "s3://":
         if rejected or where:
             raise UsageError("--rejected and --filter need a collection", hint=f"morelike ls {collection}")
-        more = _objects(session.settings(), collection, limit, offset, as_json=as_json)
+        settings = session.settings()
+        if settings.server:
+            raise UsageError("buckets are listed from this machine, not by a server", hint="leave --server out")
+        more = _objects(settings, collection, limit, offset, as_json=as_json)
         if more and not as_json:
             session.note(f"there are more: --offset {offset + limit}")
         return

@@ -19,7 +19,7 @@ from morelike.errors import UsageError
 from morelike.shapes import rejection_shape
 
 if TYPE_CHECKING:
-    from morelike.collection import OpenCollection
+    from morelike.cli.session import AnyCollection
     from morelike.reembed import ReembedReport
     from morelike.types import Space
 
@@ -87,7 +87,7 @@ def reembed(
     _print(session, collection, report, dropped, spaces, as_json=as_json)
 
 
-def _drop(opened: OpenCollection) -> list[str]:
+def _drop(opened: AnyCollection) -> list[str]:
     old = [space for space in opened.spaces if not space.active]
     for space in old:
         opened.drop_space(space)

@@ -13,7 +13,7 @@ from morelike.cli.session import session_of
 from morelike.errors import UsageError
 
 if TYPE_CHECKING:
-    from morelike.collection import OpenCollection
+    from morelike.cli.session import AnyCollection
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -57,7 +57,7 @@ def rm(
         line(f"removed {removed} item{'s' * (removed != 1)}")
 
 
-def _matching(opened: OpenCollection, where: str) -> list[str]:
+def _matching(opened: AnyCollection, where: str) -> list[str]:
     ids: list[str] = []
     while page := opened.items(filter=where, offset=len(ids), limit=PAGE):
         ids += [item.id for item in page]

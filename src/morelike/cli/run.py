@@ -19,7 +19,7 @@ __all__ = ["INTERRUPTED", "SOME_REJECTED", "run"]
 
 FAILED, WRONG_USAGE, SOME_REJECTED, INTERRUPTED = 1, 2, 3, 130
 _GLOBAL_FLAGS = ("--quiet",)
-_GLOBAL_VALUES = ("--library",)
+_GLOBAL_VALUES = {"--library": ("a folder", "my-library"), "--server": ("an address", "https://example.org:8000")}
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -124,7 +124,8 @@ def _globals_first(arguments: list[str]) -> list[str]:
         elif argument in _GLOBAL_VALUES:
             value = next(waiting, "")
             if not value or value.startswith("--"):
-                raise UsageError(f"{argument} needs a folder", hint=f"for example: {argument} my-library")
+                what, example = _GLOBAL_VALUES[argument]
+                raise UsageError(f"{argument} needs {what}", hint=f"for example: {argument} {example}")
             front += [argument, value]
         else:
             rest.append(argument)

@@ -23,7 +23,7 @@ from morelike.shapes import answer_shape
 from morelike.times import stretch
 
 if TYPE_CHECKING:
-    from morelike.collection import OpenCollection
+    from morelike.cli.session import AnyCollection
     from morelike.types import Hit, Span
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -213,13 +213,13 @@ def search(
         session.note(f"there are more: --offset {offset + k}")
 
 
-def _composer(opened: OpenCollection) -> str:
+def _composer(opened: AnyCollection) -> str:
     from morelike.search.composing import composer_of
 
     return composer_of(opened.spaces)
 
 
-def _why_nothing(opened: OpenCollection, where: str | None, offset: int, threshold: float | None) -> str:
+def _why_nothing(opened: AnyCollection, where: str | None, offset: int, threshold: float | None) -> str:
     """What to look at where a search finds nothing."""
     if not opened.count():
         return f"the collection {opened.name} is empty: morelike add {opened.name} SOURCE"

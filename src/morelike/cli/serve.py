@@ -105,7 +105,7 @@ def serve(
         session.note(f"there was no library in {settings.library}: an empty one is made; --library DIR names another")
     if "catalog" in older.settings:
         make_database(older.settings["catalog"])
-    with session.open(make=True, **chosen) as library, written(form, quiet=session.quiet):
+    with session.open_here(make=True, **chosen) as library, written(form, quiet=session.quiet):
 
         def ready(address: str, others: Sequence[str]) -> None:
             older_servers = {one.older.name: where for one, where in zip(asked, others, strict=True)}

@@ -15,10 +15,19 @@ from morelike.cli.text import clean
 from morelike.errors import SettingsError, UsageError
 
 if TYPE_CHECKING:
+    from morelike.collection import OpenCollection
     from morelike.library import Library
+    from morelike.remote.collection import RemoteCollection
+    from morelike.remote.library import RemoteLibrary
     from morelike.settings import Settings
 
-__all__ = ["Session", "embedded", "may_exist", "session_of"]
+    AnyLibrary = Library | RemoteLibrary
+    AnyCollection = OpenCollection | RemoteCollection
+
+__all__ = ["HERE", "Session", "embedded", "may_exist", "session_of"]
+
+HERE = frozenset({"demo", "export", "import", "keys", "models", "serve", "train"})
+"""Commands that need the library itself, or this machine: a server cannot do them for somebody else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +36,48 @@ class Session:
 
     library: Path | None = None
     quiet: bool = False
+    server: str | None = None
+    command: str = ""
 
     def settings(self, **overrides: Any) -> Settings:
-        """The settings, with the options that were given put over them. Raises SettingsError."""
+        """The settings, with the options that were given put over them. Raises SettingsError, and UsageError where a
+        server is named and the command does not work on one.
+        """
         from morelike.settings import load_settings
 
         given = {name: value for name, value in overrides.items() if value is not None}
+        if self.server is not None:
+            given["server"] = self.server
         if self.library is not None:
-            given["library"] = self.library
+            given |= {"library": self.library, "server": ""}
         settings = load_settings(**given)
+        if settings.server:
+            self.check_here()
         _log_to_stderr(settings.log_level)
         return settings
 
-    def open(self, *, make: bool = False, **overrides: Any) -> Library:
-        """The library, a context manager. Raises UsageError where there is none and ``make`` is not set."""
+    def check_here(self) -> None:
+        """Raises UsageError where the command does not work on a server."""
+        if self.command in HERE:
+            raise UsageError(
+                f"`morelike {self.command}` does not work over HTTP",
+                hint="run it on the server's machine, or for a library of this one: without --server and "
+                "MORELIKE_SERVER, or with --library DIR",
+            )
+
+    def open(self, *, make: bool = False, **overrides: Any) -> AnyLibrary:
+        """The library, or the one behind a server: a context manager. Raises UsageError where there is none and
+        ``make`` is not set, or where what answers is no server.
+        """
+        settings = self.settings(**overrides)
+        if not settings.server:
+            return self.open_here(make=make, **overrides)
+        from morelike.remote.library import RemoteLibrary
+
+        return RemoteLibrary(settings)
+
+    def open_here(self, *, make: bool = False, **overrides: Any) -> Library:
+        """The library of this machine. Raises UsageError where there is none and ``make`` is not set."""
         from morelike.library import open as open_library
 
         settings = self.settings(**overrides)
@@ -53,7 +90,8 @@ class Session:
 
     def call(self, words: str) -> str:
         """``morelike words`` as it has to be called again to reach the same library."""
-        return f"morelike {words}" + (f" --library {quote(str(self.library))}" if self.library is not None else "")
+        library = f" --library {quote(str(self.library))}" if self.library is not None else ""
+        return f"morelike {words}{library}" + (f" --server {quote(self.server)}" if self.server is not None else "")
 
     def note(self, sentence: str) -> None:
         """A remark for the person at the terminal, not part of the answer."""
@@ -64,7 +102,7 @@ class Session:
 
 def may_exist(settings: Settings) -> bool:
     """Whether there is a library, as far as can be told without opening it: a server may know it before its folder."""
-    return settings.library.exists() or "://" in settings.catalog
+    return bool(settings.server) or settings.library.exists() or "://" in settings.catalog
 
 
 def embedded(settings: Settings, folder: Path) -> Settings:

@@ -13,7 +13,7 @@ from morelike.cli.text import human_size
 from morelike.shapes import item_shape
 
 if TYPE_CHECKING:
-    from morelike.collection import OpenCollection
+    from morelike.cli.session import AnyCollection
     from morelike.types import Item
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -57,7 +57,7 @@ def show(
             line(f"    {name} = {value}")
 
 
-def _keeper(opened: OpenCollection, found: Item) -> str:
+def _keeper(opened: AnyCollection, found: Item) -> str:
     """What it was set aside for; empty for an item that was not."""
     if found.state != "duplicate":
         return ""

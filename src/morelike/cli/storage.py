@@ -10,7 +10,7 @@ from morelike.cli.help import Command
 from morelike.cli.output import AsJson, line, print_json, table
 from morelike.cli.session import session_of
 from morelike.cli.text import human_size
-from morelike.shapes import storage_shape
+from morelike.shapes import reading_shape, storage_shape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +45,9 @@ def storage(
     for sentence in report.warnings:
         session.note(f"warning: {sentence}")
     if as_json:
-        print_json({**storage_shape(report), **({"history": [_reading(one) for one in readings]} if history else {})})
+        print_json(
+            {**storage_shape(report), **({"history": [reading_shape(one) for one in readings]} if history else {})}
+        )
     elif history:
         _print_history(readings)
     else:
@@ -98,10 +100,6 @@ def _growth(forecast: Forecast | None) -> str:
 
 def _parts(parts: Mapping[str, int]) -> list[tuple[str, int]]:
     return [(part, int(size)) for part, size in parts.items()]
-
-
-def _reading(reading: StorageReading) -> dict[str, object]:
-    return {"at": reading.at, "items": reading.items, "parts": dict(reading.parts)}
 
 
 def _print_history(readings: list[StorageReading]) -> None:

@@ -18,7 +18,7 @@ from morelike.errors import UsageError
 from morelike.shapes import tag_shape
 
 if TYPE_CHECKING:
-    from morelike.collection import OpenCollection
+    from morelike.cli.session import AnyCollection
     from morelike.tagging import TagReport
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -149,7 +149,7 @@ def _labels(auto: str | None, file: Path | None) -> list[str] | None:
 
 
 def _tag_auto(
-    session: Session, opened: OpenCollection, labels: list[str], options: dict[str, Any], *, as_json: bool
+    session: Session, opened: AnyCollection, labels: list[str], options: dict[str, Any], *, as_json: bool
 ) -> None:
     with Reporter(quiet=session.quiet) as reporter, stop_on_interrupt() as stop:
         report = opened.tag_auto(labels, **options, progress=reporter.tag, stop=stop)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache, lru_cache
 from typing import Any as AnyType
 
@@ -11,10 +12,11 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedInput
 from morelike.errors import FilterError
 from morelike.expressions import All, Any, Compare, Expression, Has, In, Like, Not, Value
 
-__all__ = ["parse_filter"]
+__all__ = ["filter_text", "parse_filter"]
 
 LONGEST = 10_000
 DEEPEST = 50
+_PLAIN = re.compile(r"(?!(?:and|or|not|in|like|has|true|false)\b)[^\W\d][\w.\-:]*", re.IGNORECASE)
 
 _GRAMMAR = r"""
 ?start: either
@@ -137,3 +139,49 @@ def parse_filter(text: str) -> Expression:
         raise FilterError(f"the filter cannot be read {where} (character {at + 1})", hint=hint) from error
     except (VisitError, RecursionError, ValueError, OverflowError) as error:
         raise FilterError(f"the filter cannot be read: {text[:80]!r}") from error
+
+
+def filter_text(expression: Expression) -> str:
+    """The text that ``parse_filter`` reads as this tree. Raises FilterError on one that it never makes."""
+    if isinstance(expression, Not):
+        inner = expression.inner
+        if isinstance(inner, In):
+            return f"{_field_text(inner.field)} not in ({_values_text(inner.values)})"
+        if isinstance(inner, Like):
+            return f"{_field_text(inner.field)} not like {_value_text(inner.pattern)}"
+        return f"not {_inner_text(inner)}"
+    if isinstance(expression, All | Any):
+        if not expression.parts:
+            raise FilterError("a filter without parts says nothing", hint="leave it out")
+        return (" and " if isinstance(expression, All) else " or ").join(map(_inner_text, expression.parts))
+    field = _field_text(expression.field)
+    if isinstance(expression, Compare):
+        return f"{field} {expression.op} {_value_text(expression.value)}"
+    if isinstance(expression, In):
+        return f"{field} in ({_values_text(expression.values)})"
+    return f"has {field}" if isinstance(expression, Has) else f"{field} like {_value_text(expression.pattern)}"
+
+
+def _inner_text(expression: Expression) -> str:
+    text = filter_text(expression)
+    return f"({text})" if isinstance(expression, All | Any) else text
+
+
+def _field_text(field: str) -> str:
+    if _PLAIN.fullmatch(field):
+        return field
+    if "`" in field or not 0 < len(field) <= 400:
+        raise FilterError(f"the field {field[:80]!r} cannot be written in a filter")
+    return f"`{field}`"
+
+
+def _values_text(values: tuple[Value, ...]) -> str:
+    return ", ".join(map(_value_text, values))
+
+
+def _value_text(value: Value) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return repr(value)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from io import BytesIO
 from itertools import chain
-from typing import NoReturn
+from typing import BinaryIO, NoReturn
 
 from morelike.errors import SourceError, StoreError, StoreUnreachable
 from morelike.objects import find_place
@@ -28,9 +28,11 @@ from morelike.types import Blob, Metadata
 
 __all__ = [
     "Listed",
+    "Reopened",
     "S3Source",
     "buckets",
     "check_object_allowed",
+    "entry_of",
     "is_address",
     "list_folder",
     "object_at",
@@ -258,6 +260,28 @@ def object_at(settings: Settings, uri: str, metadata: Metadata | None = None) ->
     except SourceError:
         return None
     return _blob(bucket, entry, Fetching(bucket, entry, Spool()), metadata)
+
+
+def entry_of(blob: Blob) -> Entry | None:
+    """The object whose bytes a blob has, as ``Reopened`` takes it; None where it is no whole object."""
+    fetching = getattr(blob.open, "__self__", None)
+    return fetching.entry if isinstance(fetching, Fetching) else None
+
+
+class Reopened:
+    """Objects that another process listed: fetched here, if they are still the ones that it saw."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._spool = Spool()
+        self._room = Room(2 * settings.max_file_size)
+
+    def open_of(self, uri: str, entry: Entry) -> Callable[[], BinaryIO]:
+        """Raises SourceError on an object that may not be read here, StoreError, MissingExtra, SettingsError."""
+        if self._settings.allow_roots is not None:
+            check_object_allowed(uri, self._settings.s3_roots)
+        bucket = _bucket(self._settings, split_address(uri)[0])
+        return Fetching(bucket, entry, self._spool, self._room).open
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from morelike.sources.opening import clean_text, failing_blob, local_path, open_
 from morelike.sources.spool import Lazily
 from morelike.types import Blob, Metadata
 
-__all__ = ["UrlBlobs", "UrlSource", "is_url"]
+__all__ = ["UrlBlobs", "UrlSource", "is_fetched", "is_url"]
 
 _LIST: Final = "urls:"
 _LISTS: Final = (".txt", ".urls")
@@ -116,7 +116,7 @@ class UrlBlobs:
             return failing_blob(_without_password(url), "unnamed", error.message, metadata=metadata)
         plain = clean_text(urldefrag(url).url)
         fetcher = self.fetcher
-        held = Lazily(lambda: fetcher.fetch(plain).held)
+        held = _Fetching(lambda: fetcher.fetch(plain).held)
         return Blob(plain, name_in_url(plain), held.open, metadata=metadata or {})
 
     def check(self, url: str) -> None:
@@ -125,6 +125,15 @@ class UrlBlobs:
             raise SourceError(f"{clean_text(_without_password(url))} is no address that can be read")
         if "@" in urlsplit(url).netloc:
             raise SourceError(f"{clean_text(_without_password(url))} carries a password, which would be kept with it")
+
+
+class _Fetching(Lazily):
+    """The bytes of one URL: its blob's uri says all that is needed to fetch them again."""
+
+
+def is_fetched(blob: Blob) -> bool:
+    """Whether ``UrlBlobs`` makes the same blob of its uri."""
+    return isinstance(getattr(blob.open, "__self__", None), _Fetching)
 
 
 def _is_readable(url: str) -> bool:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -19,15 +17,12 @@ pytest.importorskip("llama_index.core")
 
 from llama_index.core.schema import ImageNode, QueryBundle
 from mcp.client.client import Client
+from serving_library import running
 
 from morelike.adapters.langchain import MorelikeRetriever
 from morelike.adapters.llamaindex import MorelikeRetriever as IndexRetriever
 from morelike.adapters.mcp.reach import Limits, Reach
 from morelike.adapters.mcp.server import make_server
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "server"))  # the server's own tests' way to start one
-
-from serving_library import running
 
 RIVER = "The river rose two metres in the night. The bridge held."
 

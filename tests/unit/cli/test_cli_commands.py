@@ -425,7 +425,7 @@ def test_eval(filled) -> None:
     """``eval`` measures by parent folder and gives intervals."""
     answer = filled("eval", "photos", "--labels", "parent-folder", "--json").json
 
-    assert set(answer) == {"p_at_1", "p_at_5", "map", "queries", "labels", "folds", "intervals"}
+    assert set(answer) == {"p_at_1", "p_at_5", "map", "queries", "items", "labels", "folds", "intervals"}
     assert (answer["queries"], answer["labels"]) == (6, 2)
     assert all(0 <= answer[name] <= 1 for name in ("p_at_1", "p_at_5", "map"))
     assert "mAP" in filled("eval", "photos").out

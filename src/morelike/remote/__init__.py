@@ -1,0 +1,1 @@
+"""The library over HTTP: the same names, parameters, answers and errors as ``Library`` and its collections have."""
