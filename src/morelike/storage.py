@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,6 +29,7 @@ __all__ = [
     "SpaceFigures",
     "StorageReport",
     "forecast",
+    "growth_in_words",
     "measure",
     "note",
     "note_now",
@@ -124,6 +125,11 @@ class StorageReport:
     def items(self) -> int:
         return sum(collection.items for collection in self.collections)
 
+    @property
+    def reading(self) -> StorageReading:
+        """The same measure each time, whoever takes it."""
+        return StorageReading(self.at, self.items, {**self.parts, "blobs": self.needed})
+
 
 def measure(stores: Stores, *, listed: bool = False) -> StorageReport:
     """Ask every store. A second or two at a million items; with ``listed`` the blob store lists what it really holds,
@@ -155,8 +161,7 @@ def note(stores: Stores, report: StorageReport, *, every: float = NOTE_EVERY) ->
     readings = stores.catalog.storage_readings()
     if readings and 0 <= _seconds(report.at) - _seconds(readings[-1].at) < every:
         return False
-    parts = {**report.parts, "blobs": report.needed}  # the same measure each time, whoever takes it
-    stores.catalog.note_storage(StorageReading(report.at, report.items, parts))
+    stores.catalog.note_storage(report.reading)
     return True
 
 
@@ -189,6 +194,19 @@ def forecast(readings: Sequence[StorageReading], disks: Sequence[Disk], settings
     if soonest is None or soonest[0] > FURTHEST:
         return Forecast(per_day, days, None, "")
     return Forecast(per_day, days, *soonest)
+
+
+def growth_in_words(forecast: Forecast | None, size: Callable[[int], str]) -> str:
+    """``1.1 GB a day (median slope of 30 days); … is full in about 82 days``; ``size`` writes bytes for people."""
+    if forecast is None:
+        return "not known before there are figures of two days"
+    if round(forecast.per_day) == 0:
+        return f"none in {forecast.days} days"
+    sign = "-" if forecast.per_day < 0 else ""
+    text = f"{sign}{size(round(abs(forecast.per_day)))} a day (median slope of {forecast.days} days)"
+    if forecast.days_left is None:
+        return text
+    return f"{text}; {forecast.limit} is full in about {forecast.days_left:.0f} days"
 
 
 def _growth(readings: Sequence[StorageReading], last: float, parts: Sequence[str] | None) -> tuple[float, int]:

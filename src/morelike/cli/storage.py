@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from morelike.records import StorageReading
-    from morelike.storage import Forecast, StorageReport
+    from morelike.storage import StorageReport
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -83,19 +83,7 @@ def _print(report: StorageReport) -> None:
     for disk in report.disks:
         free, total = human_size(disk.free), human_size(disk.total)
         line(f"{disk.path}: {free} of {total} free ({disk.share:.0%} full); {', '.join(disk.parts)}")
-    line(_growth(report.forecast))
-
-
-def _growth(forecast: Forecast | None) -> str:
-    if forecast is None:
-        return "growth: not known before there are figures of two days"
-    if round(forecast.per_day) == 0:
-        return f"growth: none in {forecast.days} days"
-    sign = "-" if forecast.per_day < 0 else ""
-    text = f"growth: {sign}{human_size(abs(forecast.per_day))} a day (median slope of {forecast.days} days)"
-    if forecast.days_left is None:
-        return text
-    return f"{text}; {forecast.limit} is full in about {forecast.days_left:.0f} days"
+    line(f"growth: {growth_in_words(report.forecast, human_size)}")
 
 
 def _parts(parts: Mapping[str, int]) -> list[tuple[str, int]]:
