@@ -28,6 +28,7 @@ __all__ = [
     "Forecast",
     "SpaceFigures",
     "StorageReport",
+    "days_in_words",
     "forecast",
     "growth_in_words",
     "measure",
@@ -206,7 +207,12 @@ def growth_in_words(forecast: Forecast | None, size: Callable[[int], str]) -> st
     text = f"{sign}{size(round(abs(forecast.per_day)))} a day (median slope of {forecast.days} days)"
     if forecast.days_left is None:
         return text
-    return f"{text}; {forecast.limit} is full in about {forecast.days_left:.0f} days"
+    return f"{text}; {forecast.limit} is full {days_in_words(forecast.days_left)}"
+
+
+def days_in_words(days: float) -> str:
+    whole = round(days)
+    return "within a day" if whole < 1 else f"in about {whole} {'day' if whole == 1 else 'days'}"
 
 
 def _growth(readings: Sequence[StorageReading], last: float, parts: Sequence[str] | None) -> tuple[float, int]:

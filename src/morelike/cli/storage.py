@@ -55,6 +55,8 @@ def storage(
 
 
 def _print(report: StorageReport) -> None:
+    from morelike.storage import growth_in_words
+
     if report.collections:
         rows = [
             (

@@ -205,7 +205,8 @@ def _role_of_page(request: Request) -> Role | None:
     path = _path(request)
     if request.method in SAFE_METHODS or path.startswith("/api/") or path in ("/login", "/logout"):
         return None
-    if path == "/collections" or path.endswith("/drop") or (path.startswith("/c/") and "/upkeep/" in path):
+    upkeep = path == "/storage/doctor" or (path.startswith("/c/") and "/upkeep/" in path)
+    if upkeep or path == "/collections" or path.endswith("/drop"):
         return "admin"
     return "reader" if path.startswith("/c/") and path.endswith("/ask") else "writer"
 

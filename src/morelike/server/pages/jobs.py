@@ -39,4 +39,5 @@ def retry_job(request: Request, job_id: str, form: SentForm) -> Response:
 def _back(form: SentForm) -> str:
     """Only to pages of our own."""
     back = form.get("back")
-    return back if isinstance(back, str) and back.startswith("/c/") and "//" not in back else "/jobs"
+    ours = isinstance(back, str) and (back == "/storage" or back.startswith("/c/")) and "//" not in back
+    return str(back) if ours else "/jobs"

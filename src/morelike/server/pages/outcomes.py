@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from morelike.doctor import Finding
 from morelike.records import Job
 
-__all__ = ["outcome_of", "spare_of"]
+__all__ = ["findings_of", "outcome_of", "spare_of"]
+
+MOST_FINDINGS = 200
 
 
 def outcome_of(job: Job) -> str:
@@ -61,9 +64,34 @@ def _tag(result: Mapping[str, Any], _: Mapping[str, Any]) -> str:
     return f"{found}. Nothing was changed." if result.get("dry_run") else f"{found}, and are tagged with it."
 
 
+def findings_of(job: Job) -> list[Finding]:
+    """What a finished ``doctor`` found, at most so many as a page can show; nothing of any other job."""
+    found = job.result.get("findings") if job.kind == "doctor" and job.state == "done" else None
+    return [
+        Finding(
+            str(one.get("kind", "")), str(one.get("sentence", "")), int(one.get("count") or 0), bool(one.get("fixed"))
+        )
+        for one in (found or ())[:MOST_FINDINGS]
+    ]
+
+
+def _doctor(result: Mapping[str, Any], arguments: Mapping[str, Any]) -> str:
+    found = result.get("findings") or ()
+    if not found:
+        return "The library is well."
+    mended = sum(bool(one.get("fixed")) for one in found)
+    kinds = f"{len(found)} {'finding' if len(found) == 1 else 'findings'}"
+    if not arguments.get("fix"):
+        return f"{kinds}. Nothing was changed."
+    return (
+        f"{kinds}; all is mended." if mended == len(found) else f"{kinds}; {mended} mended, {len(found) - mended} left."
+    )
+
+
 _SENTENCES: Mapping[str, Callable[[Mapping[str, Any], Mapping[str, Any]], str]] = {
     "calibrate": _calibrate,
     "dedup": _dedup,
+    "doctor": _doctor,
     "reembed": _reembed,
     "tag": _tag,
 }
