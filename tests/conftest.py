@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import re
+import secrets
 from collections.abc import Generator, Iterator
 from itertools import count
 from pathlib import Path
@@ -22,6 +23,8 @@ from morelike.doctor.probes import Probes
 from morelike.settings import Settings
 
 pytest.register_assert_rewrite("morelike.testing.kits")
+os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+"""Ray listens on all addresses. It reads both once in a process, as soon as anything of it is used."""
 hypothesis.settings.register_profile(
     "patient",
     parent=hypothesis.settings(),

@@ -1,13 +1,13 @@
 """A Ray cluster of two machines' processes on this one, and what two libraries are compared by.
 
-Ray listens on all addresses of the machine: every process of the cluster asks for a token that only this run knows.
+Ray listens on all addresses of the machine: every process of the cluster asks for a token that only this run knows
+(tests/conftest.py).
 """
 
 from __future__ import annotations
 
 import importlib.util
 import os
-import secrets
 import signal
 import time
 from collections.abc import Iterator, Sequence
@@ -107,8 +107,6 @@ def two_nodes() -> Iterator[TwoNodes]:
             pytest.fail("the package ray is not installed (the extra ray)")
         pytest.skip("the package ray is not installed (the extra ray)")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_AUTH_MODE", "token")
-        patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("PYTHONPATH", str(Path(__file__).parent))  # where the encoders above are
         nodes = TwoNodes()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import anyio
 import pytest
+from in_a_thread import ran
 
 pytest.importorskip("mcp")
 
@@ -29,7 +29,7 @@ def asked(library: Any, limits: Limits, ask: Call) -> Any:
             except MCPError as error:
                 return error
 
-    given = anyio.run(run)
+    given = ran(run)
     if isinstance(given, MCPError):
         raise given
     return given

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import anyio
 import pytest
+from in_a_thread import ran
 
 import morelike
 from morelike.settings import Settings
@@ -53,7 +53,7 @@ def test_tools(remote: Any, shared: Any) -> None:
             added = await client.call_tool("add", {"collection": "photos", "sources": [picture]})
             return [found, words, shown, refused, added]
 
-    found, words, shown, refused, added = anyio.run(run)
+    found, words, shown, refused, added = ran(run)
 
     assert found.structured_content["hits"][0]["source"].endswith("00002.png")
     assert words.structured_content["hits"][0]["quote"]["text"] == RIVER

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from typing import Any
 
 import pytest
+from in_a_thread import ran
 
 from morelike.errors import MissingExtra, QueryError, SourceError, UsageError
 from morelike.library import Library
@@ -43,7 +43,7 @@ def test_invoke(notes: MorelikeRetriever) -> None:
 
 def test_ainvoke(notes: MorelikeRetriever) -> None:
     """Asked without waiting, the answer is the same, with what a single call asks for."""
-    documents = asyncio.run(notes.ainvoke("how high the river rose", k=1))
+    documents = ran(lambda: notes.ainvoke("how high the river rose", k=1))
 
     assert [document.page_content for document in documents] == [RIVER]
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import io
 import sys
 from typing import Any
 
 import pytest
+from in_a_thread import ran
 from PIL import Image
 
 from morelike.errors import MissingExtra, QueryError, UsageError
@@ -57,7 +57,7 @@ def test_models_are_shown_little(notes: MorelikeRetriever) -> None:
 
 def test_aretrieve(notes: MorelikeRetriever) -> None:
     """Asked without waiting, the answer is the same."""
-    nodes = asyncio.run(notes.aretrieve("how high the river rose"))
+    nodes = ran(lambda: notes.aretrieve("how high the river rose"))
 
     assert [one.node.node_id for one in nodes] == [
         one.node.node_id for one in notes.retrieve("how high the river rose")

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import anyio
 import pytest
+from in_a_thread import ran
 from PIL import Image
 
 from morelike.cli.run import run
@@ -36,11 +36,20 @@ def command(shared: Any, *options: str) -> list[str]:
     return [sys.executable, "-m", "morelike", "--library", str(shared.library), "mcp", *options]
 
 
+def _hears_interrupts() -> None:
+    """Whoever started the tests in the background ignores SIGINT, and so would all that they start."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.fixture
 def process(shared: Any) -> Iterator[subprocess.Popen[bytes]]:
     """A server that may only read, without a client of the package."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     started = subprocess.Popen(
-        command(shared), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=dict(os.environ)
+        command(shared),
+        env=dict(os.environ),
+        preexec_fn=_hears_interrupts,  # noqa: PLW1509 # it takes no lock
+        **pipes,
     )
     yield started
     started.kill()
@@ -77,7 +86,7 @@ def session(shared: Any) -> dict[str, Any]:
                 "wrong": await client.call_tool("show", {"collection": "photos", "item": "0" * 64}),
             }
 
-    return anyio.run(run)
+    return ran(run)
 
 
 def test_search_over_stdio(session: dict[str, Any]) -> None:

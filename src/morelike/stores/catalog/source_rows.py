@@ -31,7 +31,9 @@ class SourceRows(Connected):
         limit: int = 100,
     ) -> list[SourceRow]:
         """Of ready items, in order of arrival; with ``origin`` those that came through it or lie below it, of any."""
-        query = _rows().where(sources.c.collection_id == collection.id, sources.c.number > after)
+        query = _rows().where(sources.c.collection_id == collection.id)
+        if after:
+            query = query.where(sources.c.number > after)
         if origin is None:
             query = query.where(items.c.state == "ready")
         else:
