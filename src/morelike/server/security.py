@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from morelike.library import Library
     from morelike.records import ApiKey, Role
 
-__all__ = ["COOKIE", "Doorman", "Guard", "Sessions", "require", "wants_page"]
+__all__ = ["COOKIE", "Doorman", "Guard", "Sessions", "require", "require_for_job", "wants_page"]
 
 COOKIE: Final = "morelike_session"
 OPEN: Final = ("/healthz", "/login", "/static/")
@@ -37,6 +37,8 @@ TRUSTED_FOR: Final = 2.0
 REMEMBERED: Final = 1000
 SESSION_SECONDS: Final = 12 * 3600.0
 MOST_SESSIONS: Final = 10_000
+ADMIN_JOBS: Final = frozenset({"dedup", "doctor", "duplicates", "reembed"})
+"""What only an admin may have done: nobody else may have it done again."""
 
 
 class Sessions:
@@ -198,6 +200,11 @@ def session_token(request: Request) -> str:
     except CookieError:
         return ""
     return cookies[COOKIE].value if COOKIE in cookies else ""
+
+
+def require_for_job(request: Request, kind: str) -> None:
+    """Raises Refused (403) where the request's key may not have such a job done."""
+    require(request, "admin" if kind in ADMIN_JOBS else "writer")
 
 
 def _role_of_page(request: Request) -> Role | None:

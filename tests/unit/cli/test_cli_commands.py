@@ -176,7 +176,8 @@ def test_search_shape(filled, pictures: Path) -> None:
     assert set(answer) == {"hits", "more", "nothing_similar"}
     assert answer["more"] is True
     assert len(answer["hits"]) == 2
-    assert set(answer["hits"][0]) == {*["item", "source", "score", "percentile", "unit", "kind", "span", "segment", "metadata"]}
+    shape = {"item", "source", "score", "percentile", "unit", "kind", "span", "segment", "metadata"}
+    assert set(answer["hits"][0]) == shape
     assert answer["hits"][0]["source"].endswith("a/1.png")
     assert answer["hits"][0]["score"] == pytest.approx(1, abs=1e-4)
     assert answer["hits"][0]["score"] >= answer["hits"][1]["score"]

@@ -7,6 +7,7 @@ from fastapi import Request, Response
 from morelike.records import Job
 from morelike.server.pages.routing import SentForm, page_router
 from morelike.server.pages.view import library_of, redirect, render
+from morelike.server.security import require_for_job
 
 __all__ = ["router"]
 
@@ -32,7 +33,9 @@ def cancel_job(request: Request, job_id: str, form: SentForm) -> Response:
 @router.post("/jobs/{job_id}/retry")
 def retry_job(request: Request, job_id: str, form: SentForm) -> Response:
     """Queue a failed or cancelled job again."""
-    library_of(request).jobs.retry(job_id)
+    jobs = library_of(request).jobs
+    require_for_job(request, jobs.get(job_id).kind)
+    jobs.retry(job_id)
     return redirect(_back(form))
 
 

@@ -16,6 +16,7 @@ from morelike.server.deps import JobId, Limit, Offset, Parts, api_router, parts_
 from morelike.server.docs import documented, json_response, problems
 from morelike.server.errors import Refused
 from morelike.server.schemas import JobList, JobOut
+from morelike.server.security import require_for_job
 from morelike.shapes import job_shape
 
 __all__ = ["accepted", "router"]
@@ -82,8 +83,9 @@ def cancel_job(request: Request, job: JobId) -> Response:
     responses={**json_response("It is queued.", documented("job"), JobOut, status=202), **problems(404, 409)},
 )
 def retry_job(request: Request, job: JobId) -> Response:
-    """Queue a failed or cancelled job again; any other is a conflict."""
+    """Queue a failed or cancelled job again; any other is a conflict. It takes the role that the job itself takes."""
     jobs = parts_of(request).library.jobs
+    require_for_job(request, jobs.get(job).kind)
     if jobs.get(job).state not in ("failed", "cancelled"):
         raise Refused(
             409, f"the job {job} is {jobs.get(job).state}", hint="only a failed or cancelled one is tried again"
