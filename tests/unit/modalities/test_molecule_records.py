@@ -147,7 +147,7 @@ def test_a_file_without_records_says_so(data: str, name: str) -> None:
         (b"", "a.SMI.GZ", True),
         (b"", "a.sdf", True),
         (b"id,smiles\n1,C\n", "a.csv", True),
-        (gzip.compress(b"id;InChI\n1;x\n"), "a.csv.gz", True),
+        (gzip.compress(b"id;InChI\n1;x\n", mtime=0), "a.csv.gz", True),
         (b"path,label\na.jpg,cat\n", "a.csv", False),
         (b"CCO\nc1ccccc1\n", "a.txt", True),
         (b"CCO\nThe end\n", "a.txt", False),
