@@ -39,7 +39,7 @@ def grown(tmp_path: Path) -> Iterator[str]:
         yield url
 
 
-def test_a_fault_is_found_and_mended(page: Page, grown: str) -> None:
+def test_a_fault_is_found_and_mended(grown: str, page: Page) -> None:  # in this order: the page ends before its server
     """From the bar to the figures, to a look for faults, to its report; mending asks first, and says what it did.
 
     Every state is without a fault for axe-core in both themes, and no wider than a narrow screen.

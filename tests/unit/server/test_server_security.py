@@ -305,18 +305,17 @@ def test_the_pages_forms_need_their_roles(locked: Served, keys: dict[str, str]) 
 
 
 @pytest.mark.parametrize("place", [f"{API}/jobs", "/jobs"])
-def test_a_job_is_repeated_by_who_may_ask_for_it(
-    locked: Served, library: Library, keys: dict[str, str], place: str
-) -> None:
+def test_a_job_is_repeated_by_who_may_ask_for_it(library: Library, keys: dict[str, str], place: str) -> None:
     """A writer cannot have an admin's failed job done again, and may do so with one of a writer's."""
-    for kind, arguments, refused in (("doctor", {"fix": True}, True), ("calibrate", {}, False)):
-        job = library.jobs.add(kind, "" if kind == "doctor" else "photos", arguments)
-        library.jobs.cancel(job.id)
+    with running(library, ServerOptions(port=0, job_workers=0)) as served:
+        for kind, arguments, refused in (("doctor", {"fix": True}, True), ("calibrate", {}, False)):
+            job = library.jobs.add(kind, "" if kind == "doctor" else "photos", arguments)
+            library.jobs.cancel(job.id)
 
-        answer = locked.client.post(f"{place}/{job.id}/retry", headers=bearer(keys["writer"]))
+            answer = served.client.post(f"{place}/{job.id}/retry", headers=bearer(keys["writer"]))
 
-        assert (answer.status_code == 403) is refused, kind
-        assert (library.jobs.get(job.id).state == "cancelled") is refused
+            assert (answer.status_code == 403) is refused, kind
+            assert library.jobs.get(job.id).state == ("cancelled" if refused else "queued")
 
 
 def test_sessions_run_out() -> None:
