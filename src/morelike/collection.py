@@ -23,6 +23,8 @@ from morelike.ledger import rejected_blobs
 from morelike.listed import Listed
 from morelike.originals import original_link
 from morelike.progress import AddReport, Progress
+from morelike.project import kept
+from morelike.project.methods import Mapped
 from morelike.protocols import Engine, Modality
 from morelike.records import Calibration
 from morelike.reembed import Reembed, ReembedReport, drop_space, earlier_spaces, new_spaces
@@ -49,7 +51,7 @@ __all__ = ["OpenCollection"]
 T = TypeVar("T")
 
 
-class OpenCollection(Duplicates, Listed, Tagging, Asking):
+class OpenCollection(Duplicates, Listed, Mapped, Tagging, Asking):
     """One collection of an open library."""
 
     def __init__(self, stores: Stores, lanes: Lanes, record: Collection) -> None:
@@ -305,6 +307,7 @@ class OpenCollection(Duplicates, Listed, Tagging, Asking):
     def drop_space(self, space: Space) -> None:
         """Remove a space that is not searched, with its vectors. Raises UsageError."""
         drop_space(self._stores, self._record, space)
+        kept.forget(self._stores, self._record, space)
 
     def vectors_in(self, space: Space) -> int:
         """How many vectors a space holds."""

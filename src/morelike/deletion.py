@@ -8,6 +8,7 @@ from itertools import chain
 
 import numpy as np
 
+from morelike.project import kept
 from morelike.protocols import SketchStore, TermStore, VectorStore
 from morelike.types import Collection, Kind, Segment, Space
 from morelike.wiring import Stores
@@ -62,4 +63,5 @@ def delete_collection(stores: Stores, collection: Collection) -> None:
     blobs = stores.catalog.drop_collection(collection)
     for space in spaces:
         store_of(stores, space).drop(space.id)
+        kept.forget(stores, collection, space)
     stores.blobs.delete(blobs)

@@ -11,6 +11,7 @@ MorelikeError
 │   ├── CollectionExists
 │   ├── NoSuchItem
 │   ├── NoSuchJob
+│   ├── NoSuchMap
 │   └── SpaceMismatch      vectors of two different cards were about to meet
 ├── ItemError              one item cannot be used; the run goes on, the ledger keeps the reason
 │   ├── SourceError        its bytes cannot be had (gone, too large, refused)
@@ -53,6 +54,7 @@ __all__ = [
     "NoSuchCollection",
     "NoSuchItem",
     "NoSuchJob",
+    "NoSuchMap",
     "OriginalGone",
     "QueryError",
     "SchemaTooNew",
@@ -123,6 +125,10 @@ class NoSuchItem(UsageError):
 
 class NoSuchJob(UsageError):
     """The library has no job with that id."""
+
+
+class NoSuchMap(UsageError):
+    """No map of the collection was made yet, or none with its encoder of today."""
 
 
 class TooBusy(MorelikeError):

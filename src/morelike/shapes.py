@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from morelike.evaluate import Evaluation
     from morelike.hits import GroupedHits, Hits
     from morelike.progress import AddReport
+    from morelike.project import Map
     from morelike.records import Aside, Calibration, CollectionSummary, Job, SourceRow, StorageReading
     from morelike.search.several import Placed
     from morelike.storage import StorageReport
@@ -30,6 +31,8 @@ __all__ = [
     "hit_shape",
     "item_shape",
     "job_shape",
+    "map_head",
+    "map_shape",
     "quote_shape",
     "reading_shape",
     "rejection_shape",
@@ -266,6 +269,28 @@ def evaluation_shape(found: Evaluation) -> dict[str, Any]:
         "folds": found.folds,
         "intervals": {name: list(interval) for name, interval in found.intervals.items()},
     }
+
+
+def map_head(found: Map) -> dict[str, Any]:
+    """A map without its points; ``items``: how many it has."""
+    return {
+        "made_at": found.made_at,
+        "revision": found.revision,
+        "stale": found.stale,
+        "kind": found.kind,
+        "encoder": found.encoder,
+        "items": len(found.items),
+        "clusters": [asdict(cluster) for cluster in found.clusters],
+    }
+
+
+def map_shape(found: Map, offset: int = 0, limit: int | None = None) -> dict[str, Any]:
+    """``map --json``, and a page of it over HTTP. A point: its item, x and y from -1 to 1, its cluster."""
+    part = slice(offset, None if limit is None else offset + limit)
+    places, clusters = found.points[part].astype(float).round(5).tolist(), found.cluster_of[part].tolist()
+    rows = zip(found.items[part], places, clusters, strict=True)
+    points = [[item, x, y, cluster] for item, (x, y), cluster in rows]
+    return {**map_head(found), "points": points, "more": offset + len(points) < len(found.items)}
 
 
 def dry_run_shape(found: DryRun) -> dict[str, Any]:

@@ -148,7 +148,11 @@ def measure(stores: Stores, *, listed: bool = False) -> StorageReport:
     parts = {"catalog": stores.catalog.bytes_used(), "vectors": stores.vectors.bytes_used()}
     parts["blobs"] = stores.blobs.bytes_used() if listed else needed
     parts["previews"] = tree_bytes(stores.folder / "previews")
-    others = {"sketches": stores.sketches.bytes_used(), "words": tree_bytes(stores.folder, "terms.sqlite*")}
+    others = {
+        "maps": tree_bytes(stores.folder / "maps"),
+        "sketches": stores.sketches.bytes_used(),
+        "words": tree_bytes(stores.folder, "terms.sqlite*"),
+    }
     parts.update({name: size for name, size in others.items() if size})
     disks = _disks(stores.folder, stores.settings, parts)
     now = _now()

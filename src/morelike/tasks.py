@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from threading import Event
 from typing import Any, Protocol
 
+from morelike.arguments import (
+    LABELS,
+    PLACES,
+    SHARE,
+    TEXT,
+    TEXTS,
+    TRUTH,
+    Argument,
+    are_texts,
+    is_flat,
+    is_number,
+    is_text,
+    is_whole_from,
+)
 from morelike.collection import OpenCollection
 from morelike.doctor import DoctorReport
 from morelike.errors import NoSuchCollection, UsageError
@@ -19,7 +30,7 @@ from morelike.progress import AddReport, Progress
 from morelike.records import Job
 from morelike.registry import ENGINES
 from morelike.settings import Settings
-from morelike.shapes import doctor_shape, dry_run_shape, evaluation_shape, group_shape
+from morelike.shapes import doctor_shape, dry_run_shape, evaluation_shape, group_shape, map_head
 from morelike.sources import open_source
 from morelike.types import Metadata, Rejection
 from morelike.unpacking import Holds, configured, holds_of
@@ -29,20 +40,12 @@ __all__ = ["KINDS", "OF_LIBRARY", "check", "perform"]
 OF_LIBRARY = frozenset({"doctor"})
 """Kinds of jobs that work on no one collection."""
 
-MAX_SOURCES = 10_000
 SHOWN_REJECTIONS = 20
 SHOWN_GROUPS = 200
 SHOWN_MEMBERS = 50
 MOST_MEMBERS = 5000
 """Of all the whole groups that one result holds."""
 MOST_SAMPLED = 1000
-MOST_REPEATS = 2
-LONGEST_LABELS = 500
-_ESCAPED_OR_CLASS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)
-_REPEATS = re.compile(r"(?:[*+?]|\{[^}]*\})[?+]?|\|")
-_REPEATED_GROUP = re.compile(r"\)[*+{]|\(\?[a-zA-Z-]*x")  # or one that hides behind the blanks of (?x)
-_ANCHORED = re.compile(r"(name:)?\^|(parent-folder|tag)\Z|(meta|info):")
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://.", re.IGNORECASE)
 
 
 class _Library(Protocol):
@@ -66,17 +69,8 @@ class _Library(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Argument:
-    """``what`` completes "must be …"."""
-
-    what: str
-    fits: Callable[[Any], bool]
-    needed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class _Kind:
-    arguments: Mapping[str, _Argument]
+    arguments: Mapping[str, Argument]
     perform: Callable[[_Library, Job, Report, Event], Metadata]
 
 
@@ -201,6 +195,12 @@ def _doctor(library: _Library, job: Job, report: Report, stop: Event) -> Metadat
     return doctor_shape(library.doctor(**job.arguments, notify=_Notes(report).note))
 
 
+def _map(library: _Library, job: Job, report: Report, stop: Event) -> Metadata:
+    collection = library.collection(job.collection)
+    made = collection.map(**job.arguments, refresh=True, progress=_Notes(report).progress, stop=stop)
+    return _whole(map_head(made), interrupted=made.interrupted)
+
+
 def _reembed(library: _Library, job: Job, report: Report, stop: Event) -> Metadata:
     notes = _Notes(report, "encoded")
     collection = library.collection(job.collection)
@@ -266,132 +266,71 @@ def _whole(result: Metadata, *, interrupted: bool) -> Metadata:
     return result
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= 4096 and "\0" not in value
-
-
-def _is_truth(value: Any) -> bool:
-    return isinstance(value, bool)
-
-
-def _are_texts(value: Any) -> bool:
-    return isinstance(value, list | tuple) and len(value) <= MAX_SOURCES and all(map(_is_text, value))
-
-
-def _are_places(value: Any) -> bool:
-    """A job may be done by another process, whose current folder is another one."""
-    if not _are_texts(value):
-        return False
-    places = [text.removeprefix("urls:") for text in value]
-    return all(Path(place).is_absolute() or _ADDRESS.match(place) for place in places)
-
-
-def _is_share(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _is_whole_from(least: int, most: int) -> Callable[[Any], bool]:
-    return lambda value: type(value) is int and least <= value <= most
-
-
-def _says_labels(value: Any) -> bool:
-    """An expression that somebody sent must not keep the process: two things in it repeat at the most, and no group.
-
-    Being looked for everywhere in a name is as one of them. So its work grows with the square of a name's length.
-    """
-    if not _is_text(value) or len(value) > LONGEST_LABELS:
-        return False
-    plain = _ESCAPED_OR_CLASS.sub("_", value)
-    repeats = len(_REPEATS.findall(plain.replace("(?", "("))) + (_ANCHORED.match(plain) is None)
-    return repeats <= MOST_REPEATS and not _REPEATED_GROUP.search(plain)
-
-
-def _is_flat(value: Any) -> bool:
-    return isinstance(value, Mapping) and all(
-        isinstance(key, str) and key and (inner is None or isinstance(inner, str | bool | int | float))
-        for key, inner in value.items()
-    )
-
-
-_TEXT = _Argument("a text", _is_text)
-_TEXTS = _Argument("a list of texts", _are_texts)
-_TRUTH = _Argument("true or false", _is_truth)
-_PLACES = _Argument(f"a list of at most {MAX_SOURCES} absolute paths and URLs", _are_places)
-_SHARE = _Argument("a number above 0, up to 1", _is_share)
-_LABELS = _Argument(
-    "parent-folder, tag, meta:KEY, info:KEY or a regular expression in which at most two things repeat or can be left "
-    "out, one where it does not begin with ^, and no group",
-    _says_labels,
-)
-
 KINDS: Mapping[str, _Kind] = {
     "add": _Kind(
         {
-            "encoder": _TEXT,
-            "engine": _Argument(f"one of {', '.join(ENGINES)}", lambda value: _is_text(value) and value in ENGINES),
-            "exclude": _TEXTS,
-            "in_place": _TRUTH,
-            "metadata": _Argument("an object of texts, numbers, true, false and null", _is_flat),
-            "modality": _TEXT,
-            "only": _TEXTS,
-            "options": _Argument("an object of texts, numbers, true, false and null", _is_flat),
-            "retry": _TRUTH,
-            "sources": _PLACES,
-            "sync": _TRUTH,
-            "tags": _TEXTS,
+            "encoder": TEXT,
+            "engine": Argument(f"one of {', '.join(ENGINES)}", lambda value: is_text(value) and value in ENGINES),
+            "exclude": TEXTS,
+            "in_place": TRUTH,
+            "metadata": Argument("an object of texts, numbers, true, false and null", is_flat),
+            "modality": TEXT,
+            "only": TEXTS,
+            "options": Argument("an object of texts, numbers, true, false and null", is_flat),
+            "retry": TRUTH,
+            "sources": PLACES,
+            "sync": TRUTH,
+            "tags": TEXTS,
         },
         _add,
     ),
     "calibrate": _Kind({}, _calibrate),
     "dedup": _Kind(
         {
-            "apply": _TRUTH,
-            "contained": _TRUTH,
-            "keep": _TEXT,
-            "near": _TRUTH,
-            "threshold": _SHARE,
+            "apply": TRUTH,
+            "contained": TRUTH,
+            "keep": TEXT,
+            "near": TRUTH,
+            "threshold": SHARE,
         },
         _dedup,
     ),
-    "doctor": _Kind({"fix": _TRUTH, "rescue": _TEXT}, _doctor),
+    "doctor": _Kind({"fix": TRUTH, "rescue": TEXT}, _doctor),
     "dry-run": _Kind(
         {
-            "exclude": _TEXTS,
-            "in_place": _TRUTH,
-            "sample": _Argument(f"a whole number from 1 to {MOST_SAMPLED}", _is_whole_from(1, MOST_SAMPLED)),
-            "sources": replace(_PLACES, needed=True),
+            "exclude": TEXTS,
+            "in_place": TRUTH,
+            "sample": Argument(f"a whole number from 1 to {MOST_SAMPLED}", is_whole_from(1, MOST_SAMPLED)),
+            "sources": replace(PLACES, needed=True),
         },
         _dry_run,
     ),
-    "duplicates": _Kind({"keep": _TEXT, "near": _TRUTH, "threshold": _SHARE}, _duplicates),
+    "duplicates": _Kind({"keep": TEXT, "near": TRUTH, "threshold": SHARE}, _duplicates),
     "evaluate": _Kind(
         {
-            "folds": _LABELS,
-            "kind": _TEXT,
-            "labels": _LABELS,
-            "queries": _Argument("a whole number from 1", _is_whole_from(1, 2**31)),
-            "seed": _Argument("a whole number from 0", _is_whole_from(0, 2**63 - 1)),
+            "folds": LABELS,
+            "kind": TEXT,
+            "labels": LABELS,
+            "queries": Argument("a whole number from 1", is_whole_from(1, 2**31)),
+            "seed": Argument("a whole number from 0", is_whole_from(0, 2**63 - 1)),
         },
         _evaluate,
     ),
+    "map": _Kind({"kind": TEXT}, _map),
     "reembed": _Kind(
-        {"allow_missing": _TRUTH, "encoder": _Argument("a card's name", _is_text), "rollback": _TRUTH}, _reembed
+        {"allow_missing": TRUTH, "encoder": Argument("a card's name", is_text), "rollback": TRUTH}, _reembed
     ),
     "tag": _Kind(
         {
-            "dry_run": _TRUTH,
-            "filter": _TEXT,
-            "labels": _Argument(
-                "a list of texts, one at least", lambda value: _are_texts(value) and bool(value), needed=True
+            "dry_run": TRUTH,
+            "filter": TEXT,
+            "labels": Argument(
+                "a list of texts, one at least", lambda value: are_texts(value) and bool(value), needed=True
             ),
-            "prefix": _TEXT,
-            "threshold": _Argument("a finite number", _is_number),
-            "top": _Argument("a whole number from 1", lambda value: type(value) is int and value >= 1),
-            "wording": _TEXT,
+            "prefix": TEXT,
+            "threshold": Argument("a finite number", is_number),
+            "top": Argument("a whole number from 1", lambda value: type(value) is int and value >= 1),
+            "wording": TEXT,
         },
         _tag,
     ),

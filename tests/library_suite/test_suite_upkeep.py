@@ -132,6 +132,26 @@ def test_another_encoder_and_back(side: Any) -> None:
     assert [space.card.name for space in photos.spaces] == ["toy-joint"]
 
 
+def test_a_collection_has_a_map(side: Any) -> None:
+    """Made where it is missing, kept, the same from both sides; made anew when it is asked for."""
+    photos = side.collection(side.folder(5))
+    assert photos.kept_map() is None
+    told: list[Progress] = []
+
+    made = photos.map(progress=told.append)
+    photos.tag([made.items[0]], ["new"])
+    other = side.other(photos).map(kind="image")
+
+    assert told
+    assert (len(made.items), made.points.shape, made.cluster_of.shape, made.stale) == (5, (5, 2), (5,), False)
+    assert (other.items, other.clusters, other.made_at, other.stale) == (made.items, made.clusters, made.made_at, True)
+    assert abs(other.points - made.points).max() < 1e-4
+    assert other.cluster_of.tolist() == made.cluster_of.tolist()
+    assert not photos.map(refresh=True).stale
+    with pytest.raises(UsageError, match="audio"):
+        photos.map(kind="audio")
+
+
 def test_jobs_are_added_watched_and_listed(side: Any, twenty: Twenty) -> None:
     """Until they have ended; the newest first."""
     twenty("local")

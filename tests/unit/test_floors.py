@@ -74,6 +74,7 @@ FLOORS = (
     (
         "",
         "access",
+        "arguments",
         "asking",
         "across",
         "collection",

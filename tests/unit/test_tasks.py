@@ -204,6 +204,18 @@ def test_calibrating_as_a_job(library: Library, twins: OpenCollection) -> None:
     assert twins.calibration(twins.spaces[0]) is not None
 
 
+def test_making_a_map_as_a_job(library: Library, twins: OpenCollection) -> None:
+    """The result tells of it, without its points; the collection has it then."""
+    job = done(library, "map", "photos", {"kind": "image"})
+    found = twins.kept_map()
+
+    assert (job.state, job.error) == ("done", "")
+    assert found is not None
+    assert (job.result["items"], job.result["made_at"], "points" in job.result) == (31, found.made_at, False)
+    assert sum(cluster["size"] for cluster in job.result["clusters"]) == 31
+    assert (job.progress["done"], job.progress["total"]) == (31, 31)
+
+
 def test_changing_the_encoder_as_a_job(library: Library, twins: OpenCollection) -> None:
     """The collection is searched in the new space afterwards; the result counts the vectors."""
     job = done(library, "reembed", "photos", {"encoder": "classic"})

@@ -45,6 +45,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "Serve the library as tools of the Model Context Protocol, to the program that starts this.",
     ),
     "dedup": ("morelike.cli.dedup", "Find duplicates in a collection, and set them aside."),
+    "map": (
+        "morelike.cli.map",
+        "Lay a collection's items out in two dimensions, so that what is alike stands together.",
+    ),
     "storage": ("morelike.cli.storage", "Show what the library takes, how it grows, and when there will be no room."),
     "export": ("morelike.cli.export", "Write collections into a folder of open files, or vectors into one file."),
     "import": (

@@ -67,6 +67,10 @@ class Reporter:
         """What ``OpenCollection.tag_auto`` calls."""
         self._run(progress, "looked at")
 
+    def mapped(self, progress: Progress) -> None:
+        """What ``OpenCollection.map`` calls."""
+        self._run(progress, "mapped")
+
     def _run(self, progress: Progress, verb: str) -> None:
         through = progress.done + progress.same + progress.rejected
         current = shorten_middle(clean(progress.current), CURRENT_WIDTH)

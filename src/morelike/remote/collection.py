@@ -9,6 +9,7 @@ from morelike.errors import MissingExtra, UnknownName
 from morelike.protocols import Modality
 from morelike.remote.adding import Adding
 from morelike.remote.listed import RemoteListed
+from morelike.remote.mapped import RemoteMapped
 from morelike.remote.refused import refused
 from morelike.remote.searching import Searching
 from morelike.remote.server import Server
@@ -19,7 +20,7 @@ from morelike.unpacking import configured
 __all__ = ["RemoteCollection"]
 
 
-class RemoteCollection(RemoteListed, Searching, Adding, Upkeep):
+class RemoteCollection(RemoteListed, RemoteMapped, Searching, Adding, Upkeep):
     """One collection of a library behind a server: ``OpenCollection`` over HTTP."""
 
     def __init__(self, server: Server, shape: Mapping[str, Any]) -> None:

@@ -29,6 +29,7 @@ ROUTES: Final[Mapping[str, str]] = {
     "dedup": "dedup",
     "duplicates": "duplicates",
     "evaluate": "evaluate",
+    "map": "map",
     "reembed": "reembed",
     "tag": "tags/auto",
 }

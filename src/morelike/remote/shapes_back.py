@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from morelike.dedup.groups import Group, Member
 from morelike.dedup.run import DedupReport
 from morelike.doctor import DoctorReport
@@ -16,6 +18,7 @@ from morelike.evaluate import Evaluation
 from morelike.hits import GroupedHits, HitGroup, Hits, Reply
 from morelike.notebook import Previews
 from morelike.progress import AddReport, Progress
+from morelike.project import Cluster, Map
 from morelike.records import Aside, Calibration, Job, SourceRow, StorageReading
 from morelike.reembed import ReembedReport
 from morelike.remote.problems import error_of
@@ -37,6 +40,7 @@ __all__ = [
     "hits_of",
     "item_of",
     "job_of",
+    "map_of",
     "progress_of",
     "reading_of",
     "reembed_report_of",
@@ -323,3 +327,20 @@ def _figures_of(shape: Json) -> CollectionFigures:
 
 def _disk_of(shape: Json) -> Disk:
     return Disk(shape["path"], shape["total"], shape["free"], shape["share"], tuple(shape["parts"]))
+
+
+def map_of(shape: Json, points: Sequence[Sequence[Any]], *, interrupted: bool = False) -> Map:
+    """``points``: those of all pages."""
+    places = np.array([(x, y) for _, x, y, _ in points], dtype=np.float32).reshape(-1, 2)
+    return Map(
+        made_at=shape["made_at"],
+        revision=shape["revision"],
+        stale=shape["stale"],
+        kind=shape["kind"],
+        encoder=shape["encoder"],
+        clusters=tuple(Cluster(one["id"], one["name"], one["size"]) for one in shape["clusters"]),
+        items=tuple(item for item, *_ in points),
+        points=places,
+        cluster_of=np.array([cluster for *_, cluster in points], dtype=np.int32),
+        interrupted=interrupted,
+    )

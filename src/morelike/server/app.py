@@ -35,6 +35,7 @@ from morelike.server.routes import (
     items,
     jobs,
     login,
+    maps,
     moments,
     parts,
     search,
@@ -51,7 +52,7 @@ __all__ = ["STATIC", "Fresh", "create_app"]
 
 STATIC = Path(__file__).parent / "static"
 # the busiest first: they are tried in order
-ROUTES = (search, moments, solids, items, sources, collections, spaces, jobs, upkeep, parts, health)
+ROUTES = (search, moments, solids, items, sources, collections, spaces, jobs, upkeep, maps, parts, health)
 
 
 class Fresh(StaticFiles):

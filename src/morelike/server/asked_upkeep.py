@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from morelike.arguments import LONGEST_LABELS
 from morelike.server.asked import Asked, Finite, Name, Tag, Text
 from morelike.tagging import MOST_LABELS, THRESHOLD
-from morelike.tasks import LONGEST_LABELS
 
 __all__ = [
     "AutoTagRequest",
@@ -18,6 +18,7 @@ __all__ = [
     "DoctorRequest",
     "DuplicatesRequest",
     "EvaluateRequest",
+    "MapRequest",
     "PurgeRequest",
     "ReembedRequest",
     "UndoRequest",
@@ -121,6 +122,12 @@ class EvaluateRequest(Asked):
         None, description="Ask only this many items, drawn by chance."
     )
     seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(0, description="Which items are drawn.")
+
+
+class MapRequest(Asked):
+    """What a map is to show."""
+
+    kind: Name | None = Field(None, description="Which of the collection's kinds; the first where it is left out.")
 
 
 class DoctorRequest(Asked):

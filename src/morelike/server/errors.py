@@ -41,6 +41,7 @@ _STATUS: Final[Mapping[type[MorelikeError], int]] = {
     errors.NoSuchCollection: 404,
     errors.NoSuchItem: 404,
     errors.NoSuchJob: 404,
+    errors.NoSuchMap: 404,
     errors.SettingsError: 500,
     errors.SpaceMismatch: 409,
     errors.ItemError: 422,

@@ -152,6 +152,17 @@ SAMPLES: Final[Mapping[str, Any]] = {
     "items": {"items": [_ITEM], "more": False},
     "job": _JOB,
     "jobs": {"jobs": [_JOB], "more": False, "counts": {"running": 1, "done": 7}},
+    "map": {
+        "made_at": "2026-11-21T10:00:00Z",
+        "revision": 412,
+        "stale": False,
+        "kind": "image",
+        "encoder": "classic@0c3b1f2a9d84",
+        "items": 1204,
+        "clusters": [{"id": 0, "name": "beach", "size": 310}, {"id": 1, "name": "", "size": 120}],
+        "points": [[_ID, -0.41277, 0.8031, 0]],
+        "more": True,
+    },
     "queries": {
         "by_item": {"examples": [{"item": _ID[:12]}], "k": 20, "filter": "width >= 1000 and tag = 'holiday'"},
         "by_address": {"examples": [{"url": "https://example.org/cat.jpg", "crop": [0.1, 0.0, 0.9, 1.0]}]},

@@ -14,6 +14,7 @@ __all__ = [
     "DroppedSpace",
     "Forgotten",
     "Known",
+    "MapOut",
     "Purged",
     "SourceList",
     "SpaceList",
@@ -154,3 +155,27 @@ class Compared(BaseModel):
     """How alike two examples are."""
 
     unit: dict[str, float] = Field(description="In the unit of a hit, by its name: `cosine`, `tanimoto` …")
+
+
+class ClusterOut(BaseModel):
+    """Items whose vectors lie together."""
+
+    id: int = Field(description="Counts up from 0, the largest cluster first; points name it.")
+    name: str = Field(description="What is typical of their tags and folders; empty where nothing is.")
+    size: int
+
+
+class MapOut(BaseModel):
+    """Items as points in two dimensions: what stands together is alike. The axes mean nothing."""
+
+    made_at: str
+    revision: int = Field(description="Of the collection, when the map was made.")
+    stale: bool = Field(description="The collection has changed since, in whatever way.")
+    kind: str
+    encoder: str
+    items: int = Field(description="How many points there are on all pages.")
+    clusters: list[ClusterOut]
+    points: list[tuple[str, float, float, int]] = Field(
+        description="Item, x and y from -1 to 1, cluster; the oldest items first."
+    )
+    more: bool

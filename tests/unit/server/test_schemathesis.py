@@ -39,6 +39,12 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", "422"]
 parameters."path.collection" = "photos"
 parameters."path.item" = "ITEM"
 
+# Which kinds of vectors this collection has, and whether a map of it was made.
+[[operations]]
+include-path-regex = "/map$"
+checks.positive_data_acceptance.expected-statuses = ["2xx", "404", "409"]
+parameters."path.collection" = "photos"
+
 [[operations]]
 include-method = "GET"
 include-path-regex = "/collections/{collection}/(items|count)$"

@@ -20,6 +20,8 @@ DESIGN = {
     ("GET", "/api/v1/collections/{collection}"),
     ("DELETE", "/api/v1/collections/{collection}"),
     ("GET", "/api/v1/collections/{collection}/count"),
+    ("GET", "/api/v1/collections/{collection}/map"),
+    ("POST", "/api/v1/collections/{collection}/map"),
     ("GET", "/api/v1/collections/{collection}/spaces"),
     ("DELETE", "/api/v1/collections/{collection}/spaces/{space}"),
     ("POST", "/api/v1/collections/{collection}/known"),

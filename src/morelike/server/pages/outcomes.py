@@ -64,6 +64,11 @@ def _tag(result: Mapping[str, Any], _: Mapping[str, Any]) -> str:
     return f"{found}. Nothing was changed." if result.get("dry_run") else f"{found}, and are tagged with it."
 
 
+def _map(result: Mapping[str, Any], _: Mapping[str, Any]) -> str:
+    items, clusters = int(result.get("items") or 0), len(result.get("clusters") or ())
+    return f"{items:,} items in {clusters} {'cluster' if clusters == 1 else 'clusters'}."
+
+
 def findings_of(job: Job) -> list[Finding]:
     """What a finished ``doctor`` found, at most so many as a page can show; nothing of any other job."""
     found = job.result.get("findings") if job.kind == "doctor" and job.state == "done" else None
@@ -92,6 +97,7 @@ _SENTENCES: Mapping[str, Callable[[Mapping[str, Any], Mapping[str, Any]], str]] 
     "calibrate": _calibrate,
     "dedup": _dedup,
     "doctor": _doctor,
+    "map": _map,
     "reembed": _reembed,
     "tag": _tag,
 }

@@ -31,6 +31,7 @@ KEEPS: Mapping[str, str] = {
     "catalog": "what is known of items, their sources and tags; jobs and keys",
     "vectors": "what searches compare",
     "blobs": "the bytes of items that are kept; none of those that stay in place",
+    "maps": "where items stand on maps; they may be removed, and are made again",
     "previews": "small pictures; they may be removed, and are made again",
     "sketches": "what sounds, films and sequences are compared by, in part",
     "words": "the words of texts and documents",
