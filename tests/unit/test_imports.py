@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -75,10 +76,11 @@ def test_exported_members(module: str) -> None:
     """Where a module says what it exports, each name is there, and once (ruff keeps them sorted)."""
     try:
         loaded = importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        pytest.skip(f"{error.name} is not installed")
-    except MissingExtra as error:
-        pytest.skip(error.message)
+    except (ModuleNotFoundError, MissingExtra) as error:
+        ours = isinstance(error, ModuleNotFoundError) and str(error.name).startswith("morelike")
+        if ours or os.environ.get("CI"):  # a slip of ours, or a lock without an extra's package
+            raise
+        pytest.skip(str(error))
     names = list(loaded.__all__)
 
     assert len(names) == len(set(names))

@@ -37,7 +37,7 @@ TRUSTED_FOR: Final = 2.0
 REMEMBERED: Final = 1000
 SESSION_SECONDS: Final = 12 * 3600.0
 MOST_SESSIONS: Final = 10_000
-ADMIN_JOBS: Final = frozenset({"dedup", "doctor", "duplicates", "reembed"})
+ADMIN_JOBS: Final = frozenset({"calibrate", "dedup", "doctor", "duplicates", "reembed"})
 """What only an admin may have done: nobody else may have it done again."""
 
 

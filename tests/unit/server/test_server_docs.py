@@ -12,6 +12,7 @@ from serving_library import Served
 
 from morelike.server import asked, asked_items, schemas, schemas_collections, schemas_library, several
 from morelike.server.samples import SAMPLES
+from morelike.server.security import ADMIN_JOBS
 
 STATIC = Path(schemas.__file__).parent / "static"
 DESIGN = {
@@ -85,6 +86,14 @@ def test_every_route_is_there(document: dict[str, Any]) -> None:
     assert document["openapi"].startswith("3.1")
     assert there >= DESIGN
     assert all(path.startswith("/api/v1/") or path in {"/healthz", "/readyz", "/metrics"} for _, path in there)
+
+
+def test_jobs_of_an_admin_are_known(document: dict[str, Any]) -> None:
+    """What only an admin may have repeated is what only an admin may ask for."""
+    posts = {path: methods["post"] for path, methods in document["paths"].items() if "post" in methods}
+    asked = {path for path, post in posts.items() if "202" in post["responses"] and post.get("x-role") == "admin"}
+
+    assert {path.rpartition("/")[2] for path in asked} == ADMIN_JOBS
 
 
 def test_every_operation_is_described(document: dict[str, Any]) -> None:

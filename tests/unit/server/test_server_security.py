@@ -308,7 +308,7 @@ def test_the_pages_forms_need_their_roles(locked: Served, keys: dict[str, str]) 
 def test_a_job_is_repeated_by_who_may_ask_for_it(library: Library, keys: dict[str, str], place: str) -> None:
     """A writer cannot have an admin's failed job done again, and may do so with one of a writer's."""
     with running(library, ServerOptions(port=0, job_workers=0)) as served:
-        for kind, arguments, refused in (("doctor", {"fix": True}, True), ("calibrate", {}, False)):
+        for kind, arguments, refused in (("doctor", {"fix": True}, True), ("tag", {"labels": ["x"]}, False)):
             job = library.jobs.add(kind, "" if kind == "doctor" else "photos", arguments)
             library.jobs.cancel(job.id)
 
