@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["COOKIE", "Doorman", "Guard", "Sessions", "require", "require_for_job", "wants_page"]
 
 COOKIE: Final = "morelike_session"
-OPEN: Final = ("/healthz", "/login", "/static/")
+OPEN: Final = ("/healthz", "/language", "/login", "/static/")
 PROGRAMS: Final = ("/api/", "/healthz", "/metrics", "/openapi.json", "/readyz")
 """Where a program asks, whatever it accepts."""
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -210,7 +210,7 @@ def require_for_job(request: Request, kind: str) -> None:
 def _role_of_page(request: Request) -> Role | None:
     """What the page's own forms need; the API's routes say it themselves."""
     path = _path(request)
-    if request.method in SAFE_METHODS or path.startswith("/api/") or path in ("/login", "/logout"):
+    if request.method in SAFE_METHODS or path.startswith("/api/") or path in ("/language", "/login", "/logout"):
         return None
     upkeep = path == "/storage/doctor" or (path.startswith("/c/") and "/upkeep/" in path)
     if upkeep or path == "/collections" or path.endswith("/drop"):

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-__all__ = ["example_filter", "icon_of", "noun_of", "takes_of"]
+from morelike.server.pages.language import N_, NN_, _, ngettext
+
+__all__ = ["example_filter", "icon_of", "noun_of", "nouns_of", "takes_of"]
 
 NOUNS = {
-    "audio": "sound",
-    "document": "document",
-    "image": "picture",
-    "mesh": "3D model",
-    "molecule": "molecule",
-    "sequence": "sequence",
-    "text": "text",
-    "video": "film",
+    "audio": NN_("sound", "sounds"),
+    "document": NN_("document", "documents"),
+    "image": NN_("picture", "pictures"),
+    "mesh": NN_("3D model", "3D models"),
+    "molecule": NN_("molecule", "molecules"),
+    "sequence": NN_("sequence", "sequences"),
+    "text": NN_("text", "texts"),
+    "video": NN_("film", "films"),
 }
+FILE = NN_("file", "files")
 ICONS = {
     "audio": "sound",
     "document": "document",
@@ -32,14 +35,14 @@ DOCUMENTS = "application/pdf,.pdf,.docx,.pptx,.epub,.html,.htm"
 MODELS = ".stl,.obj,.ply,.off,.glb,.gltf,.3mf,model/*"
 SEQUENCES = ".fasta,.fa,.fna,.ffn,.faa,.fastq,.fq,.gb,.gbk,.genbank,.csv,.tsv,.txt,.gz"
 TAKEN = {
-    "audio": ("a sound", SOUNDS),
-    "document": ("a document or a picture of a page", f"{DOCUMENTS},{PICTURES}"),
-    "image": ("a picture", PICTURES),
-    "mesh": ("a 3D model", MODELS),
-    "molecule": ("a molecule", MOLECULES),
-    "sequence": ("a sequence", SEQUENCES),
-    "text": ("a text", TEXTS),
-    "video": ("a film, a picture or a sound", f"{FILMS},{PICTURES},{SOUNDS}"),
+    "audio": (N_("a sound"), SOUNDS),
+    "document": (N_("a document or a picture of a page"), f"{DOCUMENTS},{PICTURES}"),
+    "image": (N_("a picture"), PICTURES),
+    "mesh": (N_("a 3D model"), MODELS),
+    "molecule": (N_("a molecule"), MOLECULES),
+    "sequence": (N_("a sequence"), SEQUENCES),
+    "text": (N_("a text"), TEXTS),
+    "video": (N_("a film, a picture or a sound"), f"{FILMS},{PICTURES},{SOUNDS}"),
 }
 """What may be asked with: in words, and for a file dialogue."""
 FILTERS = {
@@ -53,7 +56,12 @@ FILTERS = {
 
 def noun_of(modality: str) -> str:
     """What a person calls one of its items."""
-    return NOUNS.get(modality, "file")
+    return ngettext(*NOUNS.get(modality, FILE), 1)
+
+
+def nouns_of(modality: str) -> str:
+    """What a person calls its items."""
+    return ngettext(*NOUNS.get(modality, FILE), 2)
 
 
 def icon_of(modality: str) -> str:
@@ -62,8 +70,8 @@ def icon_of(modality: str) -> str:
 
 def takes_of(modality: str) -> tuple[str, str]:
     """(what may be asked with, in words; the same for a file dialogue)"""
-    words, types = TAKEN.get(modality, ("a file", ""))
-    return words, types
+    words, types = TAKEN.get(modality, (N_("a file"), ""))
+    return _(words), types
 
 
 def example_filter(modality: str) -> str:

@@ -21,7 +21,8 @@ from morelike.library import Library
 from morelike.records import Role
 from morelike.registry import MODALITIES
 from morelike.server.pages.board import Part
-from morelike.server.pages.nouns import example_filter, icon_of, noun_of, takes_of
+from morelike.server.pages.language import LANGUAGES, N_, NN_, _, language_of, ngettext, speaking, translations
+from morelike.server.pages.nouns import example_filter, icon_of, noun_of, nouns_of, takes_of
 from morelike.server.pages.outcomes import outcome_of, spare_of
 from morelike.server.pages.passages import leaf_of, passage_of, title_of
 from morelike.server.pages.telling import alignment_lines, alignment_of, called_of, facts_of, units_of
@@ -47,14 +48,39 @@ UNITS = ("kB", "MB", "GB", "TB")
 SPREAD = 6
 MARKED = 10
 """Marks that an address names."""
-TALLIED = (("same", "there already"), ("rejected", "rejected"))
+COUNTED = {
+    "gap": NN_("%(n)s gap", "%(n)s gaps"),
+    "group": NN_("%(n)s group", "%(n)s groups"),
+    "item": NN_("%(n)s item", "%(n)s items"),
+    "page": NN_("%(n)s page", "%(n)s pages"),
+    "reading": NN_("%(n)s reading", "%(n)s readings"),
+    "word": NN_("%(n)s word", "%(n)s words"),
+}
+TALLIED = (("same", N_("there already")), ("rejected", N_("rejected")))
 
 
 def render(request: Request, template: str, /, *, status: int = 200, **values: Any) -> Response:
     """A page. Every value is escaped; a name that the template uses and nobody gave is an error."""
-    page = _environment().get_template(template)
-    text = page.render(here=request.scope["path"], session=session_of(request), **values)
-    return HTMLResponse(text, status, {"Cache-Control": "private, no-cache"})
+    language = language_of(request)
+    page = _environment(language).get_template(template)
+    with speaking(language):
+        text = page.render(
+            here=request.scope["path"],
+            back_here=_address_of(request),
+            session=session_of(request),
+            language=language,
+            **values,
+        )
+    headers = {"Cache-Control": "private, no-cache", "Content-Language": language, "Vary": "Accept-Language, Cookie"}
+    return HTMLResponse(text, status, headers)
+
+
+def _address_of(request: Request) -> str:
+    """Of this page, where it is one that can be led back to: the answer to a form is not."""
+    if request.method not in ("GET", "HEAD"):
+        return "/"
+    query = request.scope["query_string"].decode("latin-1")
+    return quote(request.scope["path"], safe="/") + (f"?{query}" if query else "")
 
 
 def redirect(path: str) -> Response:
@@ -209,14 +235,14 @@ def number(count: int) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """``1 item``, ``2 items``."""
-    return f"{number(count)}\u00a0{noun if count == 1 else noun + 's'}"
+    """``1 item``, ``2 items``. Raises KeyError for a noun that is not in the list."""
+    return ngettext(*COUNTED[noun], count, n=number(count)).replace(" ", "\u00a0")
 
 
 def when(stamp: str) -> str:
     """An ISO time as people write it, to the minute, UTC."""
     try:
-        return datetime.fromisoformat(stamp).strftime("%d %b %Y, %H:%M")
+        return datetime.fromisoformat(stamp).strftime(_("%d %b %Y, %H:%M"))
     except ValueError:
         return stamp
 
@@ -224,7 +250,7 @@ def when(stamp: str) -> str:
 def percentile(value: float) -> str:
     """How much is further away; never a full 100, which a sample cannot know."""
     if value > 99.9:
-        return "all but 0.1 %"
+        return _("all but 0.1 %")
     return f"{value:.1f} %" if value >= 99 else f"{value:.0f} %"
 
 
@@ -265,26 +291,29 @@ def tally_of(progress: Mapping[str, Any]) -> str:
     words = []
     done, total = progress.get("done"), progress.get("total")
     if isinstance(done, int):
-        words.append(f"{number(done)} of {number(total)}" if isinstance(total, int) else f"{number(done)} done")
-    words += [f"{number(progress[name])} {label}" for name, label in TALLIED if progress.get(name)]
+        of = {"done": number(done), "total": number(total) if isinstance(total, int) else ""}
+        words.append(_("%(done)s of %(total)s", **of) if of["total"] else _("%(done)s done", **of))
+    words += [f"{number(progress[name])} {_(label)}" for name, label in TALLIED if progress.get(name)]
     if progress.get("rate"):
-        words.append(f"{progress['rate']:.0f} a second")
+        words.append(_("%(rate)s a second", rate=f"{progress['rate']:.0f}"))
     if progress.get("eta"):
-        words.append(f"{progress['eta']:.0f} s left")
+        words.append(_("%(seconds)s s left", seconds=f"{progress['eta']:.0f}"))
     if progress.get("note"):
         words.append(str(progress["note"]))
     return " · ".join(words)
 
 
 @cache
-def _environment() -> Environment:
+def _environment(language: str) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
     )
+    environment.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined] # the extension's
     environment.filters |= {
         "clock": clock,
         "counted": counted,
@@ -317,6 +346,7 @@ def _environment() -> Environment:
         "model_path": model_path,
         "moment_path": moment_path,
         "noun_of": noun_of,
+        "nouns_of": nouns_of,
         "outcome_of": outcome_of,
         "passage_of": passage_of,
         "passage_path": passage_path,
@@ -332,5 +362,6 @@ def _environment() -> Environment:
         "preview_path": preview_path,
         "scaled": scaled,
         "version": __version__,
+        "languages": LANGUAGES,
     }
     return environment

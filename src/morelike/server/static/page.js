@@ -1,5 +1,6 @@
 // What makes the page better than links and forms. Each element is a file of its own.
 import "./vendor/htmx/htmx.esm.min.js";
+import { _ } from "./elements/strings.js";
 import "./elements/crop-box.js";
 import "./elements/drop-zone.js";
 import "./elements/growing-field.js";
@@ -21,7 +22,7 @@ document.addEventListener("error", (event) => {
   const picture = image instanceof HTMLImageElement ? image.closest(".picture") : null;
   if (!picture) return;
   picture.classList.add("blank");
-  picture.textContent = "no preview";
+  picture.textContent = _("no preview");
 }, true);
 
 document.addEventListener("keydown", (event) => {
@@ -40,7 +41,7 @@ document.addEventListener("keydown", (event) => {
 
 // A server that does not answer is said, not swallowed; and taken back when it answers again.
 const say = (sentence) => { document.querySelector("#said").textContent = sentence; };
-document.addEventListener("htmx:error", () => say("The server does not answer. Is it still running?"));
+document.addEventListener("htmx:error", () => say(_("The server does not answer. Is it still running?")));
 document.addEventListener("htmx:after:request", (event) => {
   say("");
   // a session that has ended leads to the login page: all of it, not a part of it inside this page

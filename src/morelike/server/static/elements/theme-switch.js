@@ -1,6 +1,8 @@
 // <theme-switch>: the system's colours, light, dark; remembered.
+import { _ } from "./strings.js";
+
 const ORDER = ["", "light", "dark"];
-const NAMES = { "": "as the system has them", light: "light", dark: "dark" };
+const SENTENCES = { "": _("Colours: as the system has them"), light: _("Colours: light"), dark: _("Colours: dark") };
 
 customElements.define("theme-switch", class extends HTMLElement {
   connectedCallback() {
@@ -26,7 +28,7 @@ customElements.define("theme-switch", class extends HTMLElement {
   }
 
   tell() {
-    const sentence = `Colours: ${NAMES[this.theme]}`;
+    const sentence = SENTENCES[this.theme];
     this.button.setAttribute("aria-label", sentence);
     this.button.title = sentence;
   }

@@ -1,17 +1,21 @@
 // Numbers and counts as the server writes them.
+import { _ } from "./strings.js";
+
 export const count = (value) => value.toLocaleString("en").replaceAll(",", "\u2009");
 
-const TALLIED = [["same", "there already"], ["rejected", "rejected"]];
+const TALLIED = [["same", _("there already")], ["rejected", _("rejected")]];
 
 // A job's progress in one line.
 export function tallyOf(progress) {
   const words = [];
   if (Number.isInteger(progress.done)) {
-    words.push(Number.isInteger(progress.total) ? `${count(progress.done)} of ${count(progress.total)}` : `${count(progress.done)} done`);
+    words.push(Number.isInteger(progress.total)
+      ? _("%(done)s of %(total)s", { done: count(progress.done), total: count(progress.total) })
+      : _("%(done)s done", { done: count(progress.done) }));
   }
   for (const [name, label] of TALLIED) if (progress[name]) words.push(`${count(progress[name])} ${label}`);
-  if (progress.rate) words.push(`${Math.round(progress.rate)} a second`);
-  if (progress.eta) words.push(`${Math.round(progress.eta)} s left`);
+  if (progress.rate) words.push(_("%(rate)s a second", { rate: Math.round(progress.rate) }));
+  if (progress.eta) words.push(_("%(seconds)s s left", { seconds: Math.round(progress.eta) }));
   if (progress.note) words.push(progress.note);
   return words.join(" · ");
 }
