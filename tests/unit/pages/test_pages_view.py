@@ -87,7 +87,7 @@ def test_the_tally_of_a_job() -> None:
 
 def test_a_part_of_an_address_is_escaped_in_the_page() -> None:
     """What stands in an address reaches the page as text."""
-    template = view._environment().from_string('<a href="{{ path }}">{{ text }}</a>')
+    template = view._environment("en").from_string('<a href="{{ path }}">{{ text }}</a>')
     path = view.collection_path("x", query=Board(text='"><script>').query())
 
     assert template.render(path=path, text="<script>") == ('<a href="/c/x?text=%22%3E%3Cscript%3E">&lt;script&gt;</a>')

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from fastapi import Request, Response
 
 from morelike.errors import UsageError
@@ -19,11 +21,20 @@ YEAR = 365 * 24 * 3600
 @router.post("/language")
 async def choose_language(request: Request, form: SentForm) -> Response:
     """Kept by the browser for a year; back to the page that it was chosen on."""
-    language, back = form.get("language"), form.get("back")
+    language = form.get("language")
     if not isinstance(language, str) or language not in LANGUAGES:
         raise UsageError("the page does not speak this language", hint=f"it speaks: {', '.join(LANGUAGES)}")
-    own = isinstance(back, str) and back.startswith("/") and "//" not in back.partition("?")[0] and "\\" not in back
-    answer = redirect(str(back) if own and str(back).isprintable() else "/")
+    answer = redirect(_came_from(request))
     secure = request.url.scheme == "https"
     answer.set_cookie(COOKIE, language, max_age=YEAR, path="/", httponly=True, samesite="lax", secure=secure)
     return answer
+
+
+def _came_from(request: Request) -> str:
+    """The page that the form stood on, where it is one of this server's; else the first page."""
+    try:
+        page = urlsplit(request.headers.get("referer", ""))
+    except ValueError:
+        return "/"
+    own = page.netloc == request.headers.get("host") and page.path.startswith("/") and not page.path.startswith("//")
+    return f"{page.path}?{page.query}" if own and page.query else page.path if own else "/"

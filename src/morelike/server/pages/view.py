@@ -64,23 +64,9 @@ def render(request: Request, template: str, /, *, status: int = 200, **values: A
     language = language_of(request)
     page = _environment(language).get_template(template)
     with speaking(language):
-        text = page.render(
-            here=request.scope["path"],
-            back_here=_address_of(request),
-            session=session_of(request),
-            language=language,
-            **values,
-        )
+        text = page.render(here=request.scope["path"], session=session_of(request), language=language, **values)
     headers = {"Cache-Control": "private, no-cache", "Content-Language": language, "Vary": "Accept-Language, Cookie"}
     return HTMLResponse(text, status, headers)
-
-
-def _address_of(request: Request) -> str:
-    """Of this page, where it is one that can be led back to: the answer to a form is not."""
-    if request.method not in ("GET", "HEAD"):
-        return "/"
-    query = request.scope["query_string"].decode("latin-1")
-    return quote(request.scope["path"], safe="/") + (f"?{query}" if query else "")
 
 
 def redirect(path: str) -> Response:
