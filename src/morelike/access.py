@@ -9,15 +9,18 @@ import threading
 import time
 from collections import OrderedDict
 from hashlib import sha256
+from typing import Final
 
 from morelike.errors import UsageError
 from morelike.protocols import Catalog
 from morelike.records import ApiKey, Role
 
-__all__ = ["ROLES", "Keys", "allows"]
+__all__ = ["ADMIN_JOBS", "ROLES", "Keys", "allows"]
 
 ROLES: tuple[Role, ...] = ("reader", "writer", "admin")
 """Each may do all that those before it may."""
+ADMIN_JOBS: Final = frozenset({"calibrate", "dedup", "doctor", "duplicates", "reembed"})
+"""Kinds that only an admin may have done: nobody else may have it done again."""
 
 PREFIX = "ml_"
 SHOWN = 7

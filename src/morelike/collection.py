@@ -13,11 +13,12 @@ from morelike.dedup.methods import Duplicates
 from morelike.deletion import delete_items
 from morelike.dryrun import DryRun, dry_run
 from morelike.engines.partition import Adding, ingest_of
-from morelike.errors import SpaceMismatch, StoreDamaged, UsageError
+from morelike.errors import QueryError, SpaceMismatch, StoreDamaged, UsageError
 from morelike.evaluate import Evaluation, evaluate
 from morelike.examples import as_blob, as_sources, count_ahead, named
 from morelike.fields import keep_up
 from morelike.hits import Hits
+from morelike.known import DONE
 from morelike.lanes import Encoders, Lanes
 from morelike.ledger import rejected_blobs
 from morelike.listed import Listed
@@ -91,7 +92,7 @@ class OpenCollection(Duplicates, Listed, Mapped, Tagging, Asking):
         only: Sequence[str] = (),
         in_place: bool = False,
         sync: bool = False,
-        retry: bool = False,
+        retry: bool | Sequence[str] = False,
         tags: Sequence[str] = (),
         metadata: Mapping[str, Any] | None = None,
         index: bool = True,
@@ -103,21 +104,25 @@ class OpenCollection(Duplicates, Listed, Mapped, Tagging, Asking):
         """Add files, folders, globs, archives, tables, URLs, bytes or pictures; what it reports is durable.
 
         A bad item is a row in the ledger, not the end. ``retry`` takes up rejected items again, all of them where no
-        source is named. ``only``: globs, whatever the case; files with another name are passed over. ``sync`` drops
-        sources that are gone. Setting ``stop`` ends it cleanly; a second run goes on.
+        source is named; uris of the ledger, instead of sources: those. ``only``: globs, whatever the case; files with
+        another name are passed over. ``sync`` drops sources that are gone. Setting ``stop`` ends it cleanly; a second
+        run goes on.
         ``index``: once all is added, make what a large collection needs for fast searches, which may take minutes;
         without it ``Library.build_index`` does. ``engine``: ``local``, or ``ray``: actors on a cluster of machines,
         the one at ``address`` or that the setting ``ray_address`` names; without either, on this machine.
         Raises SourceError, StoreError, ModelError, UsageError.
         """
         exclude, only = _several(exclude), _several(only)
-        options = Options(in_place, sync, retry, _several(tags), dict(metadata or {}))
+        rows = None if isinstance(retry, bool) else _several(retry)
+        options = Options(in_place, sync, bool(retry), _several(tags), dict(metadata or {}))
+        if sources and rows:
+            raise UsageError("rows of the ledger are tried again without sources", hint="name the ones or the others")
         if not sources:
             if not retry:
                 raise UsageError("there is nothing to add", hint="name a file, a folder, an archive, a table or a URL")
             those = replace(options, in_place=True)  # those with a path: see rejected_blobs
             work = self._engine(engine, self._adding(those, progress, stop, address))
-            again = rejected_blobs(self._stores, self._record, in_place=in_place)
+            again = rejected_blobs(self._stores, self._record, in_place=in_place, uris=rows)
             return self._run(work, [("", again)], stop, index=index)
         work = self._engine(engine, self._adding(options, progress, stop, address))
         if progress is not None:
@@ -181,7 +186,16 @@ class OpenCollection(Duplicates, Listed, Mapped, Tagging, Asking):
         lanes = {space.kind: self._lanes.lane(space) for space in spaces}
         given = ((origin, blobs) for _, origin, blobs in self._sources(sources, _several(exclude)))
         settings = self._stores.settings
-        return dry_run(settings, self._record, self._modality, lanes, given, in_place=in_place, sample=sample)
+        return dry_run(
+            settings,
+            self._record,
+            self._modality,
+            lanes,
+            given,
+            in_place=in_place,
+            sample=sample,
+            has=lambda item_id: self.known([item_id]).get(item_id) in DONE,
+        )
 
     @property
     def _reader(self) -> Modality:
@@ -192,13 +206,15 @@ class OpenCollection(Duplicates, Listed, Mapped, Tagging, Asking):
         return self._stores.settings
 
     def _answered(self, query: Query) -> Hits:
-        return Hits(self._asked(lambda search: search.answer(query)), self)
+        return Hits(self._asked(lambda search: search.answer(query), query.space), self)
 
     def search_many(self, queries: Sequence[Query]) -> list[Hits]:
         """What ``search`` answers to each, in less time: they share what the encoder and the index can share.
 
         Raises what ``search`` raises at the first query that cannot be answered.
         """
+        if any(query.space is not None for query in queries):
+            return [self._answered(query) for query in queries]
         return [Hits(answer, self) for answer in self._asked(lambda search: search.answers(queries))]
 
     def compare(self, one: Any, other: Any) -> Mapping[str, float]:
@@ -219,10 +235,13 @@ class OpenCollection(Duplicates, Listed, Mapped, Tagging, Asking):
         embedder = Embedder(self._stores, self._record, self._modality, self._lanes.lane, frozenset())
         return pieces(embedder, spaces, blob, options=options, every=every, most=most)
 
-    def _asked(self, ask: Callable[[Search], T]) -> T:
-        """A search goes on in the spaces that it began in; where they are dropped meanwhile, it begins anew."""
+    def _asked(self, ask: Callable[[Search], T], only: int | None = None) -> T:
+        """A search goes on in the spaces that it began in; where they are dropped meanwhile, it begins anew.
+
+        ``only``: the id of the one space to ask, active or not.
+        """
         while True:
-            spaces = self.spaces
+            spaces = self.spaces if only is None else _one_space(self.name, self.spaces, only)
             if not spaces:
                 self._stores.catalog.collection(self.name)  # dropped meanwhile: it says so
             try:
@@ -277,6 +296,7 @@ class OpenCollection(Duplicates, Listed, Mapped, Tagging, Asking):
         encoder: Encoders,
         *,
         allow_missing: bool = False,
+        switch: bool = True,
         progress: Callable[[Progress], None] | None = None,
         stop: Event | None = None,
         notify: Callable[[str], None] | None = None,
@@ -285,10 +305,11 @@ class OpenCollection(Duplicates, Listed, Mapped, Tagging, Asking):
 
         Searches go on in the old space until the new one is whole; the old one stays, for ``rollback``, until it is
         dropped. A run that was stopped or killed is gone on with by the next. Items whose original is gone or cannot
-        be encoded keep it from switching, unless ``allow_missing``. Raises UsageError, ModelError, StoreError.
+        be encoded keep it from switching, unless ``allow_missing``. Without ``switch`` the new space is filled and the
+        old one searched on: ``Query.space`` asks either. Raises UsageError, ModelError, StoreError.
         """
         spaces = new_spaces(self._stores, self._lanes, self._record, encoder, notify)
-        return self._reembed(spaces, allow_missing=allow_missing, progress=progress, stop=stop)
+        return self._reembed(spaces, allow_missing=allow_missing, switch=switch, progress=progress, stop=stop)
 
     def rollback(
         self,
@@ -336,6 +357,17 @@ class OpenCollection(Duplicates, Listed, Mapped, Tagging, Asking):
         if space is None:
             raise SpaceMismatch(f"{self.name} has no space of the kind {kind}")
         return evaluate(self._stores, self._record, space, labels=labels, folds=folds, queries=queries, seed=seed)
+
+
+def _one_space(collection: str, spaces: Sequence[Space], space_id: int) -> tuple[Space, ...]:
+    """The space of that id alone, to be searched whether or not it is active. Raises QueryError."""
+    found = next((space for space in spaces if space.id == space_id and space.has_vectors), None)
+    if found is None:
+        there = ", ".join(str(space.id) for space in spaces if space.has_vectors)
+        raise QueryError(
+            f"{collection} has no space {space_id} that can be searched", hint=f"there are: {there or 'none'}"
+        )
+    return (replace(found, active=True),)
 
 
 def _several(words: str | Sequence[str]) -> tuple[str, ...]:

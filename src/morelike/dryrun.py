@@ -6,7 +6,7 @@ import os
 import random
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -35,6 +35,7 @@ class DryRun:
     """``files`` were counted, ``sampled`` of them were read, decoded and encoded; the rest is that, scaled.
 
     ``bytes_on_disk``: blobs (none ``--in-place``), vectors and rows. ``peak_memory``: of this process so far, in bytes.
+    ``there``: of the sampled, those whose content the collection has already; they are only read.
     """
 
     files: int
@@ -45,6 +46,7 @@ class DryRun:
     bytes_on_disk: int
     peak_memory: int
     encoder: str
+    there: int = 0
 
 
 def dry_run(
@@ -56,21 +58,25 @@ def dry_run(
     *,
     in_place: bool,
     sample: int,
+    has: Callable[[str], bool],
 ) -> DryRun:
-    """Walk everything, work on a seeded sample. ``lanes`` are by payload kind."""
+    """Walk everything, work on a seeded sample. ``lanes`` are by payload kind; ``has``: whether an item is there."""
     files, bytes_seen, chosen = _sample(sources, sample)
     began = monotonic()
     rejected: list[Rejection] = []
-    segments = tried = stored = 0
+    segments = tried = stored = there = 0
     with decode_pool(settings.workers or os.cpu_count() or 1) as pool:
 
-        def work(blob: Blob) -> tuple[int, dict[Kind, list[Any]]]:
-            return _tried(modality, collection, lanes, blob)
+        def work(blob: Blob) -> tuple[int, dict[Kind, list[Any]]] | None:
+            return _tried(modality, collection, lanes, blob, has)
 
         for blob, result in map_ahead(pool, work, chosen, settings.look_ahead):
             try:
                 if isinstance(result, ItemError):
                     raise result
+                if result is None:
+                    there += 1
+                    continue
                 number, prepared = result
                 encoded = [
                     vector for kind, some in prepared.items() for vector in lanes[kind].submit(kind, some).result()
@@ -83,7 +89,7 @@ def dry_run(
             stored += sum(_bytes(vector) for vector in encoded)
     whole = max(segments / tried, 1.0) if tried else 1.0
     seconds = max(monotonic() - began, 1e-6) * whole
-    good = max(len(chosen) - len(rejected), 0)
+    good = max(len(chosen) - len(rejected) - there, 0)
     share = good / len(chosen) if chosen else 0.0
     vector_bytes = stored * whole / good if good else 0.0
     kept = 0 if in_place else bytes_seen
@@ -97,14 +103,21 @@ def dry_run(
         bytes_on_disk=int(share * (kept + files * (vector_bytes * VECTOR_ROOM + ROW_BYTES))),
         peak_memory=peak_memory(),
         encoder=", ".join(lane.encoder.card.name for lane in lanes.values()),
+        there=there,
     )
 
 
 def _tried(
-    modality: Modality, collection: Collection, lanes: Mapping[Kind, EncoderLane], blob: Blob
-) -> tuple[int, dict[Kind, list[Any]]]:
-    """How many segments an item has, and the first of them, prepared, by kind."""
+    modality: Modality,
+    collection: Collection,
+    lanes: Mapping[Kind, EncoderLane],
+    blob: Blob,
+    has: Callable[[str], bool],
+) -> tuple[int, dict[Kind, list[Any]]] | None:
+    """How many segments an item has, and the first of them, prepared, by kind; None of one that is there."""
     reading = read_blob(blob, modality, Budget(0))
+    if has(reading.item_id):
+        return None
     modality.describe(reading.blob)
     with decoding(reading.blob):
         specs = [spec for spec in modality.split(reading.blob, collection.options) if spec.kind in lanes]

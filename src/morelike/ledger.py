@@ -64,17 +64,16 @@ class Ledger:
                 catalog.forgive(self._collection, forgiven)
 
 
-def rejected_blobs(stores: Stores, collection: Collection, *, in_place: bool) -> Iterator[Blob]:
-    """What the ledger names, as far as its bytes can still be had: the file or object itself, else the kept copy.
+def rejected_blobs(
+    stores: Stores, collection: Collection, *, in_place: bool, uris: Sequence[str] | None = None
+) -> Iterator[Blob]:
+    """What the ledger names, or what it names of ``uris``, as far as its bytes can still be had: the file or object
+    itself, else the kept copy.
 
     A blob has a path where it is to be referred to: an item stays as it was, ``in_place`` or kept; ``in_place`` says it
     of files that never became one.
     """
-    offset = 0
-    rejections: list[Rejection] = []
-    while page := stores.catalog.ledger(collection, offset=offset, limit=GROUP):
-        rejections.extend(page)
-        offset += len(page)
+    rejections = _rows(stores, collection) if uris is None else _rows_of(stores, collection, uris)
     for start in range(0, len(rejections), GROUP):
         group = rejections[start : start + GROUP]
         known = stores.catalog.known_sources(collection, [rejection.uri for rejection in group])
@@ -92,6 +91,17 @@ def rejected_blobs(stores: Stores, collection: Collection, *, in_place: bool) ->
             elif item is not None:
                 with suppress(NoSuchItem, OriginalGone):
                     yield original(stores, item, rejection.uri)
+
+
+def _rows(stores: Stores, collection: Collection) -> list[Rejection]:
+    rejections: list[Rejection] = []
+    while page := stores.catalog.ledger(collection, offset=len(rejections), limit=GROUP):
+        rejections.extend(page)
+    return rejections
+
+
+def _rows_of(stores: Stores, collection: Collection, uris: Sequence[str]) -> list[Rejection]:
+    return list(stores.catalog.rejected_before(collection, list(dict.fromkeys(uris))).values())
 
 
 def _object(settings: Settings, uri: str, known: Mapping[str, tuple[Source, str, str]]) -> Blob | None:

@@ -139,7 +139,7 @@ def drop_space(stores: Stores, collection: Collection, space: Space) -> None:
 
 
 class Reembed:
-    """Fills ``spaces`` (one a kind) and makes them the active ones. One instance serves one run."""
+    """Fills ``spaces`` (one a kind) and, with ``switch``, makes them the active ones. One instance serves one run."""
 
     def __init__(
         self,
@@ -150,15 +150,15 @@ class Reembed:
         spaces: Mapping[Kind, Space],
         *,
         allow_missing: bool = False,
+        switch: bool = True,
         progress: Callable[[Progress], None] | None = None,
         stop: Event | None = None,
     ) -> None:
         self._stores = stores
         self._lanes = {space.id: lanes.lane(space) for space in spaces.values()}  # now: it may not be there
-        self._collection = collection
-        self._modality = modality
+        self._collection, self._modality = collection, modality
         self._spaces = spaces
-        self._allow_missing = allow_missing
+        self._allow_missing, self._switching = allow_missing, switch
         self._tell = progress
         self._meter = Meter(progress)
         self._stop = stop or Event()
@@ -223,7 +223,7 @@ class Reembed:
 
     def _switch(self, lost: int) -> bool:
         """Under the lock under which nothing was missing."""
-        if lost and not self._allow_missing:
+        if not self._switching or (lost and not self._allow_missing):
             return False
         for space in self._spaces.values():
             if not space.active:

@@ -90,6 +90,8 @@ def check(kind: str, arguments: Metadata) -> None:
             raise UsageError(f"a job of the kind {kind} needs the argument {name!r}", hint=f"it is {argument.what}")
     if kind == "add" and not (arguments.get("sources") or arguments.get("retry")):
         raise UsageError("there is nothing to add", hint="name a folder, an archive, a table or a URL in 'sources'")
+    if kind == "add" and arguments.get("sources") and isinstance(arguments.get("retry"), list | tuple):
+        raise UsageError("rows of the ledger are tried again without sources", hint="name the ones or the others")
     if kind == "reembed" and bool(arguments.get("encoder")) == bool(arguments.get("rollback")):
         raise UsageError("a job of the kind reembed needs the argument 'encoder', or 'rollback'", hint="one of the two")
 
@@ -206,10 +208,11 @@ def _reembed(library: _Library, job: Job, report: Report, stop: Event) -> Metada
     collection = library.collection(job.collection)
     options: dict[str, Any] = {"progress": notes.progress, "stop": stop}
     options["allow_missing"] = job.arguments.get("allow_missing", False)
+    switch = job.arguments.get("switch", True)
     if job.arguments.get("rollback"):
         done = collection.rollback(**options)
     else:
-        done = collection.reembed(job.arguments["encoder"], **options, notify=notes.note)
+        done = collection.reembed(job.arguments["encoder"], **options, switch=switch, notify=notes.note)
     values = {name: value for name, value in asdict(done).items() if name != "rejections"}
     return _whole({**values, "rejections": _first(done.rejections)}, interrupted=done.interrupted)
 
@@ -277,7 +280,9 @@ KINDS: Mapping[str, _Kind] = {
             "modality": TEXT,
             "only": TEXTS,
             "options": Argument("an object of texts, numbers, true, false and null", is_flat),
-            "retry": TRUTH,
+            "retry": Argument(
+                "true, false or a list of uris of the ledger", lambda value: isinstance(value, bool) or are_texts(value)
+            ),
             "sources": PLACES,
             "sync": TRUTH,
             "tags": TEXTS,
@@ -318,7 +323,8 @@ KINDS: Mapping[str, _Kind] = {
     ),
     "map": _Kind({"kind": TEXT}, _map),
     "reembed": _Kind(
-        {"allow_missing": TRUTH, "encoder": Argument("a card's name", is_text), "rollback": TRUTH}, _reembed
+        {"allow_missing": TRUTH, "encoder": Argument("a card's name", is_text), "rollback": TRUTH, "switch": TRUTH},
+        _reembed,
     ),
     "tag": _Kind(
         {

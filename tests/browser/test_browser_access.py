@@ -1,4 +1,4 @@
-"""Whoever looks, on whatever: contrast, names, narrow screens, both themes, and who may come in."""
+"""Whoever looks: the theme, the keyboard, calm, and who may come in and do what."""
 
 from __future__ import annotations
 
@@ -8,73 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser_pages import Served, Watched, hand_over, serving
+from browser_pages import Served, Watched, hand_over, ready, serving
 from playwright.sync_api import Browser, Page, expect
 
 import morelike
 from morelike.settings import Settings
-
-AXE = Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js"
-PLACES = {
-    "collections": "/",
-    "begin": "/c/photographs",
-    "search": "",
-    "items": "/c/photographs/items",
-    "add": "/c/photographs/add",
-    "rejected": "/c/photographs/rejected",
-    "item": "",
-    "jobs": "/jobs",
-    "login": "/login",
-    "error": "/c/nowhere",
-}
-
-
-def addresses(page: Page, served: Served) -> dict[str, str]:
-    """Every page by its name; the search has two examples, one against, and a crop."""
-    page.goto(f"{served.url}/c/photographs/items")
-    items = page.locator(".hit").evaluate_all("(hits) => hits.map((hit) => hit.dataset.item)")
-    parts = f"part=item:{items[0]}&weight=1&crop=0.1,0.1,0.9,0.9&part=item:{items[8]}&weight=-1&crop="
-    own = {"search": f"/c/photographs?{parts}", "item": f"/i/photographs/{items[0]}"}
-    return {name: served.url + path for name, path in {**PLACES, **own}.items()}
-
-
-def unfold(page: Page, address: str) -> None:
-    """To a page, with everything on it that can be opened."""
-    page.goto(address)
-    page.evaluate("document.querySelectorAll('details').forEach((details) => { details.open = true; })")
-
-
-def test_axe_finds_nothing(watched: Watched, served: Served) -> None:
-    """On every page, in both themes, axe-core finds no fault."""
-    watched.expected = ("status of 404",)
-    page, found = watched.page, {}
-    for name, address in addresses(page, served).items():
-        unfold(page, address)
-        page.evaluate(AXE.read_text(encoding="utf-8"))
-        for theme in ("light", "dark"):
-            page.emulate_media(color_scheme=theme)
-            result = page.evaluate("axe.run({ resultTypes: ['violations'] })")
-            assert result["passes"], name
-            if result["violations"]:
-                faults = [(one["id"], [node["html"][:120] for node in one["nodes"]]) for one in result["violations"]]
-                found[name, theme] = faults
-
-    assert found == {}
-
-
-def test_nothing_is_wider_than_the_screen(watched: Watched, served: Served) -> None:
-    """On a narrow screen no page scrolls sideways."""
-    watched.expected = ("status of 404",)
-    page, wide = watched.page, {}
-    for name, address in addresses(page, served).items():
-        unfold(page, address)
-        for width in (360, 768, 1920):
-            page.set_viewport_size({"width": width, "height": 740})
-            scrolled = page.evaluate("document.documentElement.scrollWidth")
-            if scrolled > width:
-                wide[name, width] = scrolled
-
-    assert wide == {}
 
 
 def test_the_description_of_the_api_is_complained_of_by_nobody(page: Page, served: Served) -> None:
@@ -159,41 +97,90 @@ def test_logging_in(watched: Watched, locked: tuple[str, dict[str, str]], served
     expect(page).to_have_url(re.compile("/login"))
 
 
+def log_in(page: Page, url: str, key: str) -> None:
+    page.goto(f"{url}/login")
+    page.fill("#key", key)
+    page.get_by_role("button", name="Log in").click()
+    expect(page).to_have_url(f"{url}/")
+
+
+def actions(page: Page) -> list[str]:
+    """Where the forms of the page lead, and what uploads files; what everybody may do left out."""
+    page.wait_for_load_state()
+    found = page.evaluate(
+        """() => [
+          ...[...document.querySelectorAll("form[method=post]")]
+            .filter((form) => [...form.elements].some((one) => !one.disabled && one.type !== "hidden"))
+            .map((form) => new URL(form.getAttribute("action"), location.href).pathname),
+          ...[...document.querySelectorAll("upload-queue")].map((one) => one.getAttribute("to")),
+        ]"""
+    )
+    return sorted(path for path in found if not re.search("^/(language|logout)$|/ask$", path))
+
+
 def test_a_page_offers_what_the_key_may_do(browser: Browser, locked: tuple[str, dict[str, str]]) -> None:
-    """A reader sees no button that would be refused; an admin sees all."""
+    """A reader sees no action on any page, an admin all of them; what is not offered is refused as well."""
     url, keys = locked
-    offered = {}
+    offered: dict[str, dict[str, int]] = {}
     for role, key in keys.items():
         context = browser.new_context()
         page = context.new_page()
-        page.goto(f"{url}/login")
-        page.fill("#key", key)
-        page.get_by_role("button", name="Log in").click()
-        expect(page).to_have_url(f"{url}/")
-        page.wait_for_load_state()
-        drops = page.get_by_text("Drop", exact=True).count() + page.get_by_text("New collection", exact=True).count()
-        page.goto(f"{url}/c/photographs/add")
-        offered[role] = (drops, page.locator("upload-queue").count())
+        log_in(page, url, key)
+        page.goto(f"{url}/c/photographs/items")
+        item = page.locator("[data-item]").first.get_attribute("data-item")
+        places = ["/", "/c/photographs", f"/i/photographs/{item}", "/storage"]
+        places += [f"/c/photographs/{name}" for name in ("add", "rejected", "duplicates", "map", "upkeep")]
+        offered[role] = {}
+        for place in places:
+            page.goto(url + place)
+            offered[role][place] = len(actions(page))
+        if role == "reader":
+            dropped = "{ method: 'POST', body: new URLSearchParams({ confirm: 'photographs' }) }"
+            sent = f"fetch('/c/photographs/drop', {dropped}).then((answer) => answer.status)"
+            assert page.evaluate(sent) == 403
+        page.goto(url)
+        expect(page.get_by_role("link", name="Search photographs")).to_be_visible()
         context.close()
 
-    assert offered == {"reader": (0, 0), "admin": (2, 1)}
+    nothing_to_do = {"/c/photographs", "/c/photographs/rejected"}  # there is no rejected file
+    assert {place for place, count in offered["reader"].items() if count} == set()
+    assert {place for place, count in offered["admin"].items() if not count} <= nothing_to_do
 
 
-def test_a_reader_cannot_send_the_form_either(locked: tuple[str, dict[str, str]], browser: Browser) -> None:
-    """What the page does not offer, the server refuses."""
+def test_a_session_that_ends_in_the_middle(watched: Watched, locked: tuple[str, dict[str, str]]) -> None:
+    """What was sent then leads to the form, which says that it was not done, and from there back to the same page."""
     url, keys = locked
-    context = browser.new_context()
-    page = context.new_page()
-    page.goto(f"{url}/login")
-    page.fill("#key", keys["reader"])
+    watched.expected = ("401",)  # a picture that was on its way
+    page = watched.page
+    log_in(page, url, keys["admin"])
+    page.goto(f"{url}/c/photographs/upkeep?x=1")
+    ready(page)
+    end_session(page)
+    page.get_by_role("region", name="Measure what scores mean").get_by_role("button").click()
+    expect(page).to_have_url(re.compile("/login"))
+    expect(page.get_by_role("alert")).to_contain_text("was not done")
+    page.fill("#key", keys["admin"])
     page.get_by_role("button", name="Log in").click()
-    expect(page).to_have_url(f"{url}/")
-    status = page.evaluate(
-        "fetch('/c/photographs/drop', { method: 'POST', body: new URLSearchParams({ confirm: 'photographs' }) })"
-        ".then((answer) => answer.status)"
-    )
-    page.goto(url)
+    expect(page).to_have_url(f"{url}/c/photographs/upkeep?x=1")
 
-    assert status == 403
-    expect(page.get_by_role("link", name="Search photographs")).to_be_visible()
-    context.close()
+    page.goto(f"{url}/c/photographs/items")
+    page.locator(".hit a.picture").first.click()
+    expect(page.locator("#refine")).to_be_visible()
+    ready(page)
+    asked = page.url
+    end_session(page)
+    page.fill("#filter", "width > 1")
+    page.keyboard.press("Enter")  # a part of the page is asked for
+    expect(page).to_have_url(re.compile("/login"))
+    page.fill("#key", keys["admin"])
+    page.get_by_role("button", name="Log in").click()
+    expect(page).to_have_url(asked)
+
+
+def end_session(page: Page) -> None:
+    """In another tab of the same browser."""
+    other = page.context.new_page()
+    other.goto(page.url)
+    other.get_by_role("button", name="Log out").click()
+    expect(other).to_have_url(re.compile("/login"))
+    other.close()

@@ -91,6 +91,53 @@ def test_a_busy_server_is_asked_again(watched: Watched, collection: str, tmp_pat
     assert len(refused) == 1
 
 
+def test_uploads_are_paused_and_called_off(collection: str, page: Page, tmp_path: Path) -> None:
+    """Paused, no further group is sent; what is called off is counted as that, and the rest is there."""
+    held = []
+    page.route("**/items", lambda route: held.append(route) if len(held) < 2 else route.continue_())
+    page.goto(f"{collection}/add")
+    files = [chart(tmp_path / f"{shade}.png", shade) for shade in range(60)]
+    page.set_input_files("upload-queue input[type=file] >> nth=0", files)
+    page.get_by_role("button", name="Pause").click()
+    expect(page.locator(".queue .tally")).to_have_text("0 of 60 · 0 added · paused")
+    held[0].continue_()
+    expect(page.locator(".queue .tally")).to_have_text("16 of 60 · 16 added · paused")
+    page.get_by_role("button", name="Go on").click()
+    expect(page.locator(".queue .tally")).to_have_text("44 of 60 · 44 added")
+    page.get_by_role("button", name="Cancel the rest").click()
+
+    expect(page.locator(".queue .tally")).to_have_text("60 of 60 · 44 added · 16 cancelled")
+    expect(page.get_by_role("button", name="Pause")).to_be_hidden()
+    page.get_by_role("link", name="Search them").click()
+    expect(page.locator(".hit").first).to_be_visible()
+
+
+def test_what_was_not_sent_is_sent_again(collection: str, watched: Watched, tmp_path: Path) -> None:
+    """A large file has a bar of its own; one that the server refused is named, counted as not sent, and tried again."""
+    watched.expected = ("status of 500",)
+    page = watched.page
+    large = tmp_path / "large.bmp"
+    Image.linear_gradient("L").resize((1800, 1700)).convert("RGB").save(large)
+    asked = []
+
+    def refuse_once(route) -> None:
+        asked.append(route)
+        if len(asked) > 1:
+            route.continue_()
+
+    page.route("**/items", refuse_once)
+    page.goto(f"{collection}/add")
+    page.set_input_files("upload-queue input[type=file] >> nth=0", large)
+    expect(page.locator(".queue .large li")).to_contain_text("large.bmp")
+    asked[0].fulfill(status=500, json={"detail": "it broke", "hint": "try again"})
+    expect(page.locator(".queue .tally")).to_have_text("1 of 1 · 0 added · 1 not sent")
+    expect(page.locator(".failed li")).to_contain_text("it broke: try again")
+    page.get_by_role("button", name="Send the failed ones again").click()
+
+    expect(page.locator(".queue .tally")).to_have_text("1 of 1 · 1 added")
+    expect(page.locator(".failed li")).to_have_count(0)
+
+
 def test_a_broken_file_stands_in_the_ledger(page: Page, collection: str, tmp_path: Path) -> None:
     """A file that cannot be read is named with the reason, there and in the ledger; the rest goes on."""
     broken = tmp_path / "broken.jpg"
@@ -153,6 +200,8 @@ def test_a_folder_outside_is_refused(watched: Watched, served: Served, collectio
     page.get_by_role("button", name="Add", exact=True).click()
 
     expect(page.get_by_role("alert")).to_contain_text(str(served.pictures.parent))
+    expect(page.get_by_role("alert")).to_contain_text("Line 1:")
+    expect(page.locator("#sources")).to_have_value("/etc")
 
 
 def test_the_jobs_page_is_live(page: Page, served: Served, collection: str) -> None:

@@ -200,6 +200,7 @@ def test_more_like_one_and_from_there_on(page: Page, molecules: str) -> None:
     begin(page, molecules)
     page.get_by_role("link", name="More like caffeine", exact=True).click()
     expect_first(page, "theobromine")
+    ready(page)
     expect(page.locator("#hits .hit")).to_have_count(len(MOLECULES) - 1)
     expect(page.get_by_role("link", name="More", exact=True)).to_have_count(0)
     page.fill("#filter", "weight < 100")

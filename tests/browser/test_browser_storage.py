@@ -52,7 +52,7 @@ def test_a_fault_is_found_and_mended(grown: str, page: Page) -> None:  # in this
     ready(page)
     page.get_by_role("button", name="Look for faults").click()
     expect(page.locator(".job .outcome")).to_have_text("1 finding. Nothing was changed.")
-    expect(page.locator(".findings").first).to_contain_text("found 1 blobs belong to no item")
+    expect(page.locator(".findings").first).to_contain_text("found 1 blob belongs to no item")
     button = page.get_by_role("button", name="Mend it")
     expect(button).to_be_hidden()
     page.evaluate("document.querySelectorAll('details').forEach((details) => { details.open = true; })")

@@ -20,6 +20,7 @@ from morelike.dedup.run import (
     purge,
     remember_distinct,
     set_aside,
+    set_aside_chosen,
 )
 from morelike.errors import OriginalGone
 from morelike.originals import original
@@ -88,6 +89,21 @@ class Duplicates(ABC):
     def asides(self, run: str | None = None) -> list[Aside]:
         """What is set aside, newest first; of one run, or of all."""
         return self._stores.catalog.asides(self._record, run=run)
+
+    def set_aside(self, asides: Sequence[Aside]) -> list[Aside]:
+        """Set aside these items, each for its keeper, as one run for ``undo_dedup``; what was set aside, with the run.
+
+        Of an ``Aside`` only item, keeper and score count; the score is what whoever compared them says. What has gone,
+        was set aside or called distinct meanwhile is passed over. Raises NoSuchItem, UsageError.
+        """
+        done = set_aside_chosen(self._stores, self._record, asides)
+        if done:
+            keep_calibrated(self._stores, self._record)
+        return done
+
+    def distinct(self) -> list[tuple[str, str]]:
+        """Every pair that ``not_duplicates`` remembers, sorted; the lesser id first."""
+        return sorted(self._stores.catalog.distinct(self._record))
 
     def undo_dedup(self, run: str | None = None) -> int:
         """Bring back what a run set aside, the last one where none is named; how many. Raises UsageError."""

@@ -50,6 +50,7 @@ __all__ = [
     "purge",
     "remember_distinct",
     "set_aside",
+    "set_aside_chosen",
 ]
 
 THRESHOLD = 0.5
@@ -194,6 +195,25 @@ def set_aside(
     return DedupReport(
         run, found.groups, count, free, found.passed_over, found.looked_at, found.seconds, found.interrupted, found.near
     )
+
+
+def set_aside_chosen(stores: Stores, collection: Collection, asides: Sequence[Aside]) -> list[Aside]:
+    """What a person chose, as one run; those that it is still true of. Raises NoSuchItem, UsageError."""
+    whole = {
+        named: stores.catalog.item(collection, named).id
+        for named in dict.fromkeys(name for aside in asides for name in (aside.item_id, aside.keeper))
+    }
+    wanted = [replace(one, item_id=whole[one.item_id], keeper=whole[one.keeper], at="") for one in asides]
+    gone = {aside.item_id for aside in wanted}
+    wrong = next((aside for aside in wanted if aside.keeper in gone), None)
+    if wrong is not None or len(gone) < len(wanted):
+        sentence = f"the item {wrong.keeper[:12]} cannot be kept and set aside" if wrong else "an item is named twice"
+        raise UsageError(sentence, hint="name each item once, and for it one that stays")
+    with stores.lock.hold(f"dedup {collection.name}"):
+        wanted = _still_true(stores, collection, wanted)
+        run = uuid.uuid4().hex[:_RUN_LENGTH]
+        stores.catalog.set_aside(collection, [replace(aside, run=run) for aside in wanted])
+        return stores.catalog.asides(collection, run=run) if wanted else []
 
 
 def _still_true(stores: Stores, collection: Collection, wanted: Sequence[Aside]) -> list[Aside]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import BinaryIO, cast
 
-from morelike.doctor.report import DoctorReport
+from morelike.doctor.report import DoctorReport, counted
 from morelike.errors import ItemError, OriginalGone, StoreError
 from morelike.originals import original
 from morelike.protocols import BlobStore, ListsSizes
@@ -60,12 +60,22 @@ def hold_blobs(stores: Stores, report: DoctorReport, *, fix: bool, keep_orphans:
             for page in orphans.pages():
                 with stores.lock.hold("doctor"):  # still: another writer may need by now what nobody needed
                     stores.blobs.delete(page)
-        report.add("orphan-blobs", f"{len(orphans)} blobs belong to no item", len(orphans), fixed=fix)
+        report.add(
+            "orphan-blobs",
+            counted(len(orphans), "blob belongs to no item", "blobs belong to no item"),
+            len(orphans),
+            fixed=fix,
+        )
     for collection in stores.catalog.collections():
         _gone(stores, collection, missing, report, fix=fix)
         _cut_short(stores, collection, wrong, report, fix=fix)
     left = stores.blobs.sweep(dry_run=not fix)
-    report.add("half-written", f"{left} half-written files in the blob store", left, fixed=fix)
+    report.add(
+        "half-written",
+        counted(left, "half-written file in the blob store", "half-written files in the blob store"),
+        left,
+        fixed=fix,
+    )
     return orphans
 
 
@@ -115,18 +125,19 @@ def _ascending(entries: Iterator[Entry], who: str) -> Iterator[Entry]:
 def _gone(stores: Stores, collection: Collection, digests: Digests, report: DoctorReport, *, fix: bool) -> None:
     back, lost = _brought_back(stores, collection, digests, fix=fix)
     name = collection.name
-    sentence = f"{name}: the kept bytes of {back} items were gone; a source still had them"
+    sentence = f"{name}: the kept bytes of {counted(back, 'item', 'items')} were gone; a source still had them"
     report.add("missing-blobs", sentence, back, fixed=True)
-    sentence = f"{name}: the kept bytes of {lost} items are gone; they are found, but not shown: add their source again"
+    whose = counted(lost, "item", "items")
+    sentence = f"{name}: the kept bytes of {whose} are gone; found, but not shown: add the source again"
     report.add("missing-blobs", sentence, lost)
 
 
 def _cut_short(stores: Stores, collection: Collection, digests: Digests, report: DoctorReport, *, fix: bool) -> None:
     back, lost = _brought_back(stores, collection, digests, fix=fix)
     name = collection.name
-    sentence = f"{name}: the kept bytes of {back} items were not whole; a source still had them"
+    sentence = f"{name}: the kept bytes of {counted(back, 'item', 'items')} were not whole; a source still had them"
     report.add("damaged-blobs", sentence, back, fixed=True)
-    sentence = f"{name}: the kept bytes of {lost} items are not whole: add their source again"
+    sentence = f"{name}: the kept bytes of {counted(lost, 'item', 'items')} are not whole: add the source again"
     report.add("damaged-blobs", sentence, lost)
 
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from morelike.deletion import delete_items
 from morelike.doctor.blobs import hold_blobs, orphan_blobs
 from morelike.doctor.fields import hold_fields
-from morelike.doctor.report import DoctorReport
+from morelike.doctor.report import DoctorReport, counted
 from morelike.doctor.vectors import hold_spaces, hold_vectors
 from morelike.errors import OriginalGone, StoreReadOnly
 from morelike.originals import original
@@ -62,8 +62,14 @@ def examine(
         if rescue is not None and len(orphans):
             taken = requeue(rescue, orphan_blobs(stores, orphans)).added
             left = len(orphans) - taken
-            report.add("rescued", f"{rescue.name}: {taken} blobs of no item are items now", taken, fixed=True)
-            report.add("orphan-blobs", f"{left} blobs belong to no item, and are no {rescue.modality}", left)
+            report.add(
+                "rescued",
+                f"{rescue.name}: {counted(taken, 'blob of no item is an item', 'blobs of no item are items')} now",
+                taken,
+                fixed=True,
+            )
+            what = counted(left, "blob belongs to no item, and is", "blobs belong to no item, and are")
+            report.add("orphan-blobs", f"{what} no {rescue.modality}", left)
     return report
 
 
@@ -97,12 +103,16 @@ def _deletions(stores: Stores, collection: Collection, report: DoctorReport, *, 
     if fix:
         while page := stores.catalog.items(collection, state="deleting", limit=PAGE):
             delete_items(stores, collection, [item.id for item in page])
-    report.add("deleting", f"{collection.name}: {half} deletions were cut off", half, fixed=fix)
+    report.add(
+        "deleting", f"{collection.name}: {counted(half, 'deletion was', 'deletions were')} cut off", half, fixed=fix
+    )
 
 
 def _pending(stores: Stores, collection: Collection, report: DoctorReport, *, fix: bool) -> int:
     pending = stores.catalog.count(collection, state="pending")
-    sentence = f"{collection.name}: {pending} items are pending (an add runs now, or one was cut off)"
+    sentence = (
+        f"{collection.name}: {counted(pending, 'item is', 'items are')} pending (an add runs now, or one was cut off)"
+    )
     report.add("pending", sentence, pending, fixed=fix)
     return pending
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-__all__ = ["DoctorReport", "Finding"]
+__all__ = ["DoctorReport", "Finding", "counted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +31,8 @@ class DoctorReport:
         """Nothing is told where the count is 0."""
         if count:
             self.findings.append(Finding(kind, sentence, count, fixed))
+
+
+def counted(count: int, one: str, many: str) -> str:
+    """``1 blob belongs`` or ``2 blobs belong``; both are given without their number."""
+    return f"{count} {one if count == 1 else many}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from morelike.deletion import kind_in, store_of
-from morelike.doctor.report import DoctorReport
+from morelike.doctor.report import DoctorReport, counted
 from morelike.errors import SpaceMismatch
 from morelike.protocols import SketchStore, VectorStore
 from morelike.types import Collection, Ids, Space
@@ -42,8 +42,10 @@ def hold_vectors(stores: Stores, collection: Collection, report: DoctorReport, *
             if fix:
                 with stores.lock.hold("doctor"):
                     stores.vectors.drop(space.id)
-            sentence = f"{collection.name}: {len(stored)} vectors of another encoder lie in the space of"
-            report.add("other-card", f"{sentence} {space.card.name}", len(stored), fixed=fix)
+            what = counted(len(stored), "vector of another encoder lies", "vectors of another encoder lie")
+            report.add(
+                "other-card", f"{collection.name}: {what} in the space of {space.card.name}", len(stored), fixed=fix
+            )
             orphans += len(stored)
             stored = np.empty(0, dtype=np.int64)
         orphans += _sweep(stores, collection, space, stored, report, fix=fix)
@@ -51,7 +53,12 @@ def hold_vectors(stores: Stores, collection: Collection, report: DoctorReport, *
             ready = stores.catalog.segment_ids(collection, kind_in(space))
             _note_items(stores, collection, np.setdiff1d(ready, stored, assume_unique=True), lacking, fix=fix)
     number = lacking.count()
-    report.add("missing-vectors", f"{collection.name}: {number} items lack vectors", number, fixed=fix)
+    report.add(
+        "missing-vectors",
+        f"{collection.name}: {counted(number, 'item lacks', 'items lack')} vectors",
+        number,
+        fixed=fix,
+    )
     return Drift(number, orphans)
 
 
@@ -83,8 +90,10 @@ def _sweep(
             else:
                 for start in range(0, len(orphans), DELETED_AT_ONCE):
                     store.delete(space, orphans[start : start + DELETED_AT_ONCE])
-    what = {"sketch": "sketches", "terms": "texts"}.get(space.card.form, "vectors")
-    sentence = f"{collection.name}: {len(orphans)} {what} belong to no item"
+    one, many = {"sketch": ("sketch", "sketches"), "terms": ("text", "texts")}.get(
+        space.card.form, ("vector", "vectors")
+    )
+    sentence = f"{collection.name}: {counted(len(orphans), f'{one} belongs', f'{many} belong')} to no item"
     report.add("orphan-vectors", sentence, len(orphans), fixed=fix)
     return len(orphans)
 

@@ -10,7 +10,7 @@ from morelike.errors import DecodeError
 from morelike.modalities._molecule_rdkit import from_smiles
 from morelike.rdkit_log import quiet
 
-__all__ = ["drawn", "picture_of", "size_of"]
+__all__ = ["drawing_places", "drawn", "picture_of", "size_of"]
 
 _MOST_ATOMS: Final = 400
 """Heavy atoms: what has more is a grey cloud, and takes seconds."""
@@ -60,6 +60,18 @@ def picture_of(
     stream = io.BytesIO()
     small.save(stream, "PNG")
     return stream.getvalue()
+
+
+def drawing_places(smiles: str, side: int) -> tuple[Any, tuple[int, int], list[tuple[float, float]]]:
+    """(the molecule, (width, height), where its atoms stand in ``drawn`` of the same side). Raises DecodeError."""
+    from rdkit.Chem.Draw import rdMolDraw2D
+
+    size = size_of(max(side, _SMALLEST))
+    drawer = rdMolDraw2D.MolDraw2DSVG(*size)
+    _draw(drawer, smiles, (), None)
+    molecule = from_smiles(smiles, "the molecule")
+    places = [drawer.GetDrawCoords(atom) for atom in range(molecule.GetNumAtoms())]
+    return molecule, size, [(place.x, place.y) for place in places]
 
 
 def _draw(drawer: Any, smiles: str, atoms: Sequence[int], bonds: Sequence[int] | None) -> Any:

@@ -23,6 +23,7 @@ from morelike.modalities._molecule_files import (
     table_of,
 )
 from morelike.modalities._molecule_lines import packed_head
+from morelike.modalities._molecule_picking import fragment_of, picking_of
 from morelike.modalities._molecule_rdkit import LONGEST_TEXT, from_inchi, from_mol_block, from_smiles
 from morelike.modalities._molecule_standard import Standard, Standards
 from morelike.settings import Settings
@@ -141,6 +142,14 @@ class MoleculeModality:
             raise DecodeError("nothing says what the molecule is", hint="add it anew")
         width, height = size_of(side)
         return Preview(drawn(smiles, side, parts), "image/svg+xml", width, height)
+
+    def picking(self, smiles: str, side: int) -> Metadata:
+        """Its atoms where they stand in a drawing of this width, and its bonds. Raises DecodeError."""
+        return picking_of(smiles, side)
+
+    def fragment(self, smiles: str, atoms: Sequence[int]) -> str:
+        """The part with these atoms, as SMILES or SMARTS. Raises DecodeError; QueryError where they are no part."""
+        return fragment_of(smiles, atoms)
 
     def identity(self, blob: Blob) -> str | None:
         """The InChIKey of the standardised molecule, else the digest of its SMILES; None of what is no molecule."""

@@ -12,12 +12,12 @@ import json
 import logging
 import math
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, fields, replace
 from functools import cache
 from hashlib import blake2b
 from importlib import resources
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, get_args
 
@@ -123,8 +123,14 @@ def _everywhere(settings: Settings, *, strict: str = "") -> Iterator[Card]:
         # A record of a first pull only adds digests; one of another make does not hide the present card.
         yield record if record is not None and (fits(card, record) or _is_conversion(card, record)) else card
     yield from kept.values()
-    for point in sorted(entry_points(group="morelike.cards"), key=lambda point: point.name):
+    for point in _announced(entry_points):
         yield from _of_package(point.name, point.load)
+
+
+@cache
+def _announced(asked: Callable[..., Iterable[EntryPoint]]) -> tuple[EntryPoint, ...]:
+    """Packages with cards, by name. Read once: all that is installed is looked through, and a page asks often."""
+    return tuple(sorted(asked(group="morelike.cards"), key=lambda point: point.name))
 
 
 def _of_package(name: str, load: Any) -> list[Card]:

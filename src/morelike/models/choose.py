@@ -12,7 +12,7 @@ from morelike.models import cards, weights
 from morelike.settings import Settings
 from morelike.types import Card, Kind
 
-__all__ = ["RANKS", "Choice", "auto"]
+__all__ = ["RANKS", "Choice", "auto", "foreseen"]
 
 RANKS: dict[Kind, tuple[str, ...]] = {
     "audio": ("clap-htsat", "panns-cnn14", "yamnet", "classic-audio"),
@@ -66,6 +66,20 @@ def auto(
         if candidates:
             return _chosen(kind, candidates, settings, hub_answers or (lambda: _answers(settings)))
     raise UnknownName(f"no encoder takes {' or '.join(modality_kinds)}", hint="`morelike encoders` lists what there is")
+
+
+def foreseen(kind: Kind, settings: Settings) -> tuple[Card | None, Card | None]:
+    """(what ``auto`` takes of a kind without asking the hub, what it fetches first where the hub answers; else None).
+
+    By names alone, in milliseconds: no digest is computed and nobody is asked.
+    """
+    known = {card.name: card for card in cards.all_cards(settings)}
+    ranked = [known[name] for name in RANKS.get(kind, ()) if name in known and kind in known[name].inputs]
+    best = next((card for card in ranked if weights.status(card, settings).here), None)
+    if best is not None and (best.weights or best.parts):
+        return best, None
+    fetched = next((card for card in ranked if card.name == _FETCHED.get(kind)), None)
+    return best, None if settings.offline else fetched
 
 
 def _chosen(kind: Kind, candidates: list[Card], settings: Settings, hub_answers: Callable[[], bool]) -> Choice:

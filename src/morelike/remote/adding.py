@@ -35,7 +35,7 @@ class Adding(Behind, Asking):
         only: Sequence[str] = (),
         in_place: bool = False,
         sync: bool = False,
-        retry: bool = False,
+        retry: bool | Sequence[str] = False,
         tags: Sequence[str] = (),
         metadata: Mapping[str, Any] | None = None,
         index: bool = True,
@@ -64,10 +64,12 @@ class Adding(Behind, Asking):
                 "what is uploaded cannot stay in place: the server does not reach it",
                 hint=f"leave in_place out, or name a folder of the server's: {THERE}/srv/pictures",
             )
+        if sources and not isinstance(retry, bool) and retry:
+            raise UsageError("rows of the ledger are tried again without sources", hint="name the ones or the others")
         stopping = stop or Event()
         meter = Meter(progress)
         if here:
-            wanted = Wanted(sync=sync, retry=retry, tags=tuple(tags), metadata=dict(metadata or {}))
+            wanted = Wanted(sync=sync, retry=bool(retry), tags=tuple(tags), metadata=dict(metadata or {}))
             uploads = Uploads(self._server, self._path(), wanted, meter, stopping)
             if progress is not None:
                 count_ahead(
@@ -81,7 +83,11 @@ class Adding(Behind, Asking):
         if sent.interrupted or (here and not there):
             return sent
         asked: dict[str, Any] = {"sources": there, "exclude": exclude, "only": only, "in_place": in_place, "sync": sync}
-        asked |= {"retry": retry, "tags": tags, "metadata": dict(metadata or {})}
+        asked |= {
+            "retry": retry if isinstance(retry, bool) else _several(retry),
+            "tags": tags,
+            "metadata": dict(metadata or {}),
+        }
         job = self._job("add", asked, new="added", progress=progress and _after(sent, progress), stop=stopping)
         if not job.result:  # called off before anybody took it up
             return (

@@ -51,6 +51,8 @@ def query_shape(query: Query, files: Files) -> dict[str, Any]:
         shape["filter"] = filter_text(query.filter)
     if query.threshold is not None:
         shape["threshold"] = query.threshold
+    if query.space is not None:
+        shape["space"] = str(query.space)
     return shape
 
 

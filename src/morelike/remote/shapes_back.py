@@ -280,7 +280,8 @@ def evaluation_of(shape: Json) -> Evaluation:
 
 def dry_run_of(shape: Json) -> DryRun:
     names = ("files", "sampled", "items_per_second", "seconds_estimated", "bytes_on_disk", "peak_memory", "encoder")
-    return DryRun(rejected=_rejections(shape, "rejected"), **{name: shape[name] for name in names})
+    there = int(shape.get("there", 0))  # an older server says nothing of it
+    return DryRun(rejected=_rejections(shape, "rejected"), there=there, **{name: shape[name] for name in names})
 
 
 def doctor_report_of(shape: Json) -> DoctorReport:

@@ -47,6 +47,7 @@ class Upkeep(Behind):
         encoder: Encoders,
         *,
         allow_missing: bool = False,
+        switch: bool = True,
         progress: Tell = None,
         stop: Event | None = None,
         notify: Callable[[str], None] | None = None,
@@ -54,7 +55,7 @@ class Upkeep(Behind):
         """As ``OpenCollection.reembed``; the encoder is one that the server has. Raises UsageError, ModelError,
         StoreError.
         """
-        arguments = {"encoder": names_of(encoder), "allow_missing": allow_missing}
+        arguments = {"encoder": names_of(encoder), "allow_missing": allow_missing, "switch": switch}
         job = self._job("reembed", arguments, new="encoded", progress=progress, stop=stop, notify=notify)
         return self._result(reembed_report_of, job)
 
@@ -144,6 +145,16 @@ class Upkeep(Behind):
         """What is set aside, newest first; of one run, or of all."""
         return self._server.page(self._path("asides"), "asides", aside_of, 0, MOST_ASIDES, run=run)
 
+    def set_aside(self, asides: Sequence[Aside]) -> list[Aside]:
+        """As ``OpenCollection.set_aside``, of up to 10 000 items. Raises NoSuchItem, UsageError."""
+        body = {"asides": [{"item": one.item_id, "keeper": one.keeper, "score": one.score} for one in asides]}
+        answer = self._post("asides", body=body, repeat=False)
+        return self._server.made(lambda shape: [aside_of(one) for one in shape["asides"]], answer)
+
+    def distinct(self) -> list[tuple[str, str]]:
+        """As ``OpenCollection.distinct``."""
+        return self._server.page(self._path("distinct"), "pairs", _pair, 0, MOST_ASIDES)
+
     def undo_dedup(self, run: str | None = None) -> int:
         """Bring back what a run set aside, the last one where none is named; how many. Raises UsageError."""
         return self._number("brought_back", self._post("dedup", "undo", body={"run": run}, repeat=False))
@@ -174,3 +185,8 @@ def names_of(encoder: Encoders) -> str:
                 hint="name one that `morelike encoders` lists there",
             )
     return ",".join(str(one) for one in several)
+
+
+def _pair(shape: Any) -> tuple[str, str]:
+    one, other = shape
+    return str(one), str(other)

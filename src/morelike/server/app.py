@@ -27,10 +27,12 @@ from morelike.server.index import IndexKeeper
 from morelike.server.limits import BodyLimit, Gate
 from morelike.server.metrics import Metrics
 from morelike.server.options import ServerOptions
+from morelike.server.pages.language import N_
 from morelike.server.pages.routing import error_page
 from morelike.server.previews import PreviewCache
 from morelike.server.routes import (
     collections,
+    downloads,
     health,
     items,
     jobs,
@@ -52,7 +54,7 @@ __all__ = ["STATIC", "Fresh", "create_app"]
 
 STATIC = Path(__file__).parent / "static"
 # the busiest first: they are tried in order
-ROUTES = (search, moments, solids, items, sources, collections, spaces, jobs, upkeep, maps, parts, health)
+ROUTES = (search, moments, solids, items, downloads, sources, collections, spaces, jobs, upkeep, maps, parts, health)
 
 
 class Fresh(StaticFiles):
@@ -106,7 +108,7 @@ def _linked(settings: Settings) -> str:
 
 def _nothing_here(request: Request, error: Exception) -> Response:
     if wants_page(request):
-        hint = "the collections are all on the start page"
+        hint = N_("the collections are all on the start page")
         return error_page(request, 404, f"there is nothing at {request.scope['path']}", hint)
     return router_problem(request, error)
 

@@ -201,6 +201,9 @@ class QueryIn(Asked):
         examples=[{"alpha": 0.9, "beta": 0.1}],
     )
     explain: bool = Field(default=False, description="Say why, and where the time went.")
+    space: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,19}$")] | None = Field(
+        None, description="The id of a space to ask alone, whether or not it is the one that is searched."
+    )
 
 
 class JsonQuery(QueryIn):

@@ -48,7 +48,10 @@ class AddRequest(Asked):
         json_schema_extra={
             "anyOf": [
                 {"required": ["sources"], "properties": {"sources": {"minItems": 1}}},
-                {"required": ["retry"], "properties": {"retry": {"const": True}}},
+                {
+                    "required": ["retry"],
+                    "properties": {"retry": {"anyOf": [{"const": True}, {"type": "array", "minItems": 1}]}},
+                },
             ]
         }
     )
@@ -64,8 +67,10 @@ class AddRequest(Asked):
     )
     in_place: bool = Field(default=False, description="Refer to the files where they are; do not copy.")
     sync: bool = Field(default=False, description="Also remove what came from these sources before and is gone now.")
-    retry: bool = Field(
-        default=False, description="Try again what was rejected before; all of it where no source is named."
+    retry: bool | Annotated[list[Text], Field(max_length=MOST_SOURCES)] = Field(
+        default=False,
+        description="Try again what was rejected before; all of it where no source is named. "
+        "Instead of sources it takes uris of the ledger, and tries those rows.",
     )
     only: Annotated[list[Text], Field(max_length=100)] = Field(
         default_factory=list, description="Globs, whatever the case; files with another name are passed over."
@@ -84,6 +89,8 @@ class AddRequest(Asked):
     def _something(self) -> AddRequest:
         if not self.sources and (self.dry_run or not self.retry):
             raise ValueError("sources is empty: name at least one, or retry")
+        if self.sources and isinstance(self.retry, list) and self.retry and not self.dry_run:
+            raise ValueError("rows of the ledger are tried again without sources")
         return self
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -11,6 +11,7 @@ from morelike.server.asked import Asked, Finite, Name, Tag, Text
 from morelike.tagging import MOST_LABELS, THRESHOLD
 
 __all__ = [
+    "AsideRequest",
     "AutoTagRequest",
     "CalibrateRequest",
     "DedupRequest",
@@ -25,6 +26,9 @@ __all__ = [
 ]
 
 
+MOST_CHOSEN: Final = 10_000
+
+
 class ReembedRequest(Asked):
     """Another encoder for the collection, or with `rollback` the one before this: one of the two."""
 
@@ -34,6 +38,9 @@ class ReembedRequest(Asked):
     rollback: bool = Field(default=False, description="Go back to the space before this one.")
     allow_missing: bool = Field(
         default=False, description="Go on where originals are gone; their items are not found any more."
+    )
+    switch: bool = Field(
+        default=True, description="Search in the new space once it is whole; without, it is filled and left beside."
     )
 
 
@@ -49,6 +56,22 @@ class DedupRequest(Asked):
     )
     apply: bool = Field(default=False, description="Set all others of each group aside.")
     contained: bool = Field(default=False, description="Set aside what lies in a longer film or recording, too.")
+
+
+class AsideIn(Asked):
+    """An item, and the one that stays for it."""
+
+    item: Text = Field(description="Its id.")
+    keeper: Text = Field(description="The id of the one that stays.")
+    score: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.0, description="How alike they are, as whoever compared them says."
+    )
+
+
+class AsideRequest(Asked):
+    """Items to set aside as duplicates, as one run."""
+
+    asides: Annotated[list[AsideIn], Field(min_length=1, max_length=MOST_CHOSEN)] = Field(description="Each item once.")
 
 
 class UndoRequest(Asked):

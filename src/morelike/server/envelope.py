@@ -31,7 +31,7 @@ SECURITY_HEADERS: Final = {
     "referrer-policy": "no-referrer",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
-    "permissions-policy": "camera=(), geolocation=(), microphone=(self)",
+    "permissions-policy": "camera=(self), geolocation=(), microphone=(self)",
 }
 HEAD: Final = "morelike.head"
 """In a request's scope: it was a HEAD."""

@@ -39,6 +39,7 @@ def query_of(asked: QueryIn, files: Sequence[Blob], urls: UrlBlobs) -> Query:
         threshold=asked.threshold,
         explain=asked.explain,
         options=asked.options,
+        space=None if asked.space is None else int(asked.space),
         timed=True,  # the stages' seconds are measured anyway, for /metrics
     )
 

@@ -85,6 +85,7 @@ SAMPLES: Final[Mapping[str, Any]] = {
         "more": False,
     },
     "brought_back": {"brought_back": 4},
+    "distinct": {"pairs": [[_ID, _ID[::-1]]], "more": False},
     "changed": {"changed": 3},
     "collection": _COLLECTION,
     "collections": {"collections": [_COLLECTION]},
@@ -95,6 +96,7 @@ SAMPLES: Final[Mapping[str, Any]] = {
     "compared": {"unit": {"cosine": 0.914}},
     "count": {"items": 1204, "sources": 1260, "rejected": 3},
     "dropped_space": {"dropped": "2"},
+    "downloaded": {"items": [{**_ITEM, "score": 0.914, "percentile": 99.8, "span": ""}], "missing": []},
     "dropped": {"dropped": "photos", "items": 1204},
     "encoders": {
         "encoders": [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -11,6 +11,7 @@ __all__ = [
     "Changed",
     "Compared",
     "Count",
+    "DistinctList",
     "DroppedSpace",
     "Forgotten",
     "Known",
@@ -136,6 +137,13 @@ class AsideList(BaseModel):
     """A page of them, newest first."""
 
     asides: list[AsideOut]
+    more: bool
+
+
+class DistinctList(BaseModel):
+    """A page of pairs of items that are no duplicates."""
+
+    pairs: list[Annotated[list[str], Field(min_length=2, max_length=2)]]
     more: bool
 
 

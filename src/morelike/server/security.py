@@ -16,10 +16,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from morelike.access import allows
+from morelike.access import ADMIN_JOBS, allows
 from morelike.errors import MorelikeError, StoreError
 from morelike.server.errors import Refused, id_of, problem, problem_of, response_of, status_of
 from morelike.server.options import ServerOptions, is_loopback
+from morelike.server.places import came_from
 
 if TYPE_CHECKING:
     from morelike.library import Library
@@ -37,8 +38,6 @@ TRUSTED_FOR: Final = 2.0
 REMEMBERED: Final = 1000
 SESSION_SECONDS: Final = 12 * 3600.0
 MOST_SESSIONS: Final = 10_000
-ADMIN_JOBS: Final = frozenset({"calibrate", "dedup", "doctor", "duplicates", "reembed"})
-"""What only an admin may have done: nobody else may have it done again."""
 
 
 class Sessions:
@@ -160,10 +159,8 @@ class Guard:
             if role := _role_of_page(request):
                 require(request, role)
             return None
-        if wants_page(request):
-            query = request.scope["query_string"].decode("latin-1")
-            there = _path(request) + (f"?{query}" if query else "")
-            return RedirectResponse(f"/login?next={quote(there, safe='')}", status_code=303)
+        if _shows_pages(request):
+            return RedirectResponse(_login_of(request), status_code=303)
         raise Refused(
             401,
             "this server needs an API key, and the request has none that it knows",
@@ -212,10 +209,13 @@ def _role_of_page(request: Request) -> Role | None:
     path = _path(request)
     if request.method in SAFE_METHODS or path.startswith("/api/") or path in ("/language", "/login", "/logout"):
         return None
-    upkeep = path == "/storage/doctor" or (path.startswith("/c/") and "/upkeep/" in path)
-    if upkeep or path == "/collections" or path.endswith("/drop"):
+    if path in ("/collections", "/storage/doctor"):
         return "admin"
-    return "reader" if path.startswith("/c/") and path.endswith("/ask") else "writer"
+    _, first, *rest = path.split("/")
+    done = rest[1:] if first == "c" else []  # behind the collection's name, which may be any of these words
+    if done[:1] in (["drop"], ["upkeep"]):
+        return "admin"
+    return "reader" if done[-1:] == ["ask"] else "writer"
 
 
 def _refusal(request: Request, error: MorelikeError) -> Response:
@@ -301,6 +301,21 @@ def wants_page(request: Request) -> bool:
         and "text/html" in request.headers.get("accept", "")
         and not (path.startswith(PROGRAMS))
     )
+
+
+def _shows_pages(request: Request) -> bool:
+    """Whether a browser shows the answer to a person: a page, a part of one, or what a form leads to."""
+    shown = "text/html" in request.headers.get("accept", "") or request.headers.get("hx-request") == "true"
+    return shown and not _path(request).startswith(PROGRAMS)
+
+
+def _login_of(request: Request) -> str:
+    """The form to log in, which leads back to where somebody was; it says where a session has ended."""
+    query = request.scope["query_string"].decode("latin-1")
+    asked = request.method in ("GET", "HEAD") and request.headers.get("hx-request") != "true"
+    there = _path(request) + (f"?{query}" if query else "") if asked else came_from(request)
+    ended = ("" if request.method in SAFE_METHODS else "form") or ("page" if session_token(request) else "")
+    return f"/login?next={quote(there, safe='')}{f'&ended={ended}' if ended else ''}"
 
 
 def _digest(token: str) -> str:

@@ -83,6 +83,6 @@ def test_rescue_after_a_restored_catalog(filled: Morelike, draw: Callable[[Path,
 
     assert alone.code == 2
     assert mended.code == 0, mended.err
-    assert "photos: 1 blobs of no item are items now" in mended.out
+    assert "photos: 1 blob of no item is an item now" in mended.out
     assert filled("count", "photos").out.strip() == "7"
     assert filled("doctor").out.strip() == "the library is well"

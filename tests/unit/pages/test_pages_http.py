@@ -14,7 +14,7 @@ import morelike
 from morelike.library import Library
 from morelike.server.app import create_app
 from morelike.server.options import ServerOptions
-from morelike.server.pages import searching
+from morelike.server.pages import asked
 from morelike.settings import Settings
 from morelike.testing.images import write_images
 from morelike.testing.toys import ToyJointEncoder
@@ -266,8 +266,8 @@ def test_uploads_are_held_one_at_a_time(client: TestClient, tmp_path: Path, monk
     """Eight large examples of one form are not all in memory together: each goes to the bounded stash first."""
     steps: list[str] = []
     for name in ("uploaded", "stashed"):
-        real = getattr(searching, name)
-        monkeypatch.setattr(searching, name, lambda *given, name=name, real=real: (steps.append(name), real(*given))[1])
+        real = getattr(asked, name)
+        monkeypatch.setattr(asked, name, lambda *given, name=name, real=real: (steps.append(name), real(*given))[1])
     pictures = sorted((tmp_path / "pictures").glob("[!b]*.jpg"))[:3]
     files = [("example", (path.name, path.read_bytes())) for path in pictures]
     answer = client.post("/c/photos/ask", files=files, follow_redirects=False)

@@ -24,6 +24,25 @@ def test_a_change_of_encoder_that_was_not_made_is_said() -> None:
     assert made == "Searches use classic now."
 
 
+def test_an_encoder_beside_the_old_one_is_said() -> None:
+    """Nothing was switched, and that was asked for; what it lacks is counted."""
+    asked = {"encoder": "classic", "switch": False}
+    whole = outcome_of(job("reembed", {"encoder": "classic", "switched": False, "missing": 0}, asked))
+    lacking = outcome_of(job("reembed", {"encoder": "classic", "switched": False, "missing": 1}, asked))
+
+    assert whole == "classic stands beside the old encoder, which searches use still."
+    assert lacking == "classic stands beside the old encoder without 1 item that could not be encoded."
+
+
+def test_what_was_measured_is_said() -> None:
+    """How often the first hit is right; how many groups a look found."""
+    assert outcome_of(job("evaluate", {"p_at_1": 0.975, "queries": 40})) == (
+        "The first hit has the label of the example in 97.5 % of 40 queries."
+    )
+    assert outcome_of(job("duplicates", {"found": 1, "groups": []})) == "1 group of duplicates."
+    assert outcome_of(job("duplicates", {"found": 0, "groups": []})) == "No duplicates."
+
+
 GROUPS = [{"kind": "near", "size": 3}, {"kind": "equal", "size": 5}, {"kind": "near", "size": 2}]
 
 

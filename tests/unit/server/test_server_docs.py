@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from serving_library import Served
 
-from morelike.server import asked, asked_items, schemas, schemas_collections, schemas_library, several
+from morelike.access import ADMIN_JOBS
+from morelike.server import asked, asked_downloads, asked_items, schemas, schemas_collections, schemas_library, several
 from morelike.server.samples import SAMPLES
-from morelike.server.security import ADMIN_JOBS
 
 STATIC = Path(schemas.__file__).parent / "static"
 DESIGN = {
@@ -39,9 +39,12 @@ DESIGN = {
     ("GET", "/api/v1/collections/{collection}/rejected"),
     ("POST", "/api/v1/collections/{collection}/search"),
     ("POST", "/api/v1/collections/{collection}/compare"),
+    ("POST", "/api/v1/collections/{collection}/download"),
     ("POST", "/api/v1/collections/{collection}/evaluate"),
     ("POST", "/api/v1/collections/{collection}/duplicates"),
     ("GET", "/api/v1/collections/{collection}/asides"),
+    ("POST", "/api/v1/collections/{collection}/asides"),
+    ("GET", "/api/v1/collections/{collection}/distinct"),
     ("POST", "/api/v1/collections/{collection}/dedup/purge"),
     ("DELETE", "/api/v1/collections/{collection}/distinct"),
     ("POST", "/api/v1/collections/{collection}/reembed"),
@@ -120,7 +123,7 @@ def test_every_operation_is_described(document: dict[str, Any]) -> None:
 def test_what_changes_things_needs_more_than_a_reader(document: dict[str, Any]) -> None:
     """No route that changes anything is open to a reader; what is about all of a collection is an admin's."""
     of_one = "/api/v1/collections/{collection}"
-    searches = {"/api/v1/search", *(f"{of_one}/{name}" for name in ("compare", "known", "search"))}
+    searches = {"/api/v1/search", *(f"{of_one}/{name}" for name in ("compare", "download", "known", "search"))}
     roles = {
         (method, path): op.get("x-role", "reader" if method == "GET" else "writer")
         for method, path, op in operations(document)
@@ -135,6 +138,7 @@ def test_what_changes_things_needs_more_than_a_reader(document: dict[str, Any]) 
         ("DELETE", of_one),
         ("DELETE", f"{of_one}/spaces/{{space}}"),
         *(("POST", f"{of_one}/{name}") for name in ("calibrate", "dedup", "dedup/purge", "dedup/undo", "duplicates")),
+        ("POST", f"{of_one}/asides"),
         ("POST", f"{of_one}/reembed"),
     }
 
@@ -167,6 +171,7 @@ def test_references_lead_somewhere(document: dict[str, Any]) -> None:
         (schemas.BroughtBack, "brought_back"),
         (schemas.CollectionOut, "collection"),
         (schemas.CollectionList, "collections"),
+        (asked_downloads.Downloaded, "downloaded"),
         (schemas.Dropped, "dropped"),
         (schemas_library.EncoderList, "encoders"),
         (several.Grouped, "grouped"),
@@ -182,6 +187,7 @@ def test_references_lead_somewhere(document: dict[str, Any]) -> None:
         (schemas_collections.Changed, "changed"),
         (schemas_collections.Compared, "compared"),
         (schemas_collections.Count, "count"),
+        (schemas_collections.DistinctList, "distinct"),
         (schemas_collections.DroppedSpace, "dropped_space"),
         (schemas_collections.Forgotten, "forgotten"),
         (schemas_collections.Known, "known"),

@@ -184,7 +184,7 @@ def test_a_sound_is_played_from_anywhere(sounding: Served, long_one: str) -> Non
     assert answer.headers["content-type"].startswith("audio/")
     assert answer.headers["content-disposition"].startswith("inline")
     assert answer.headers["content-security-policy"] == "default-src 'none'; img-src 'self'; media-src 'self'"
-    assert answer.headers["permissions-policy"] == "camera=(), geolocation=(), microphone=(self)"
+    assert answer.headers["permissions-policy"] == "camera=(self), geolocation=(), microphone=(self)"
 
 
 def test_a_collection_is_made_with_options(sounding: Served) -> None:

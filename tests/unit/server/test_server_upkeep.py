@@ -278,6 +278,47 @@ def test_what_are_no_duplicates_can_be_forgotten(served: Served) -> None:
     problem_in(served.client.request("DELETE", place, json={"items": items[:1]}), 422)
 
 
+def test_chosen_items_are_set_aside(served: Served, twins: str) -> None:
+    """As one run with what each stays for; what contradicts itself, and too much at once, is refused."""
+    first, second = [item.id for item in served.library.collection("twins").items(limit=2)]
+    body = {"asides": [{"item": first, "keeper": second, "score": 0.5}]}
+
+    (aside,) = served.client.post(f"{twins}/asides", json=body).json()["asides"]
+
+    assert (aside["item"], aside["keeper"], aside["score"]) == (first, second, 0.5)
+    assert served.client.post(f"{twins}/dedup/undo", json={"run": aside["run"]}).json() == {"brought_back": 1}
+    own = {"item": first, "keeper": first}
+    problem_in(served.client.post(f"{twins}/asides", json={"asides": [own]}), 400)
+    problem_in(served.client.post(f"{twins}/asides", json={"asides": []}), 422)
+    problem_in(served.client.post(f"{twins}/asides", json={"asides": [{**own, "item": UNKNOWN}]}), 404)
+
+
+def test_what_are_no_duplicates_is_listed(served: Served) -> None:
+    """By pages, as pairs."""
+    items = sorted([served.item(0), served.item(1)])
+    place = f"{PHOTOS}/distinct"
+    served.client.post(place, json={"items": items})
+
+    assert served.client.get(place).json() == {"pairs": [items], "more": False}
+    assert served.client.get(place, params={"offset": 1}).json() == {"pairs": [], "more": False}
+    served.client.request("DELETE", place, json={"items": items})
+    assert served.client.get(place).json()["pairs"] == []
+
+
+def test_a_space_is_asked_by_its_id(served: Served) -> None:
+    """Whether or not it is searched; one that is not there is named with those that are."""
+    (space, *_) = served.library.collection("photos").spaces
+    query = {"examples": [{"item": served.item(0)}], "k": 3}
+    plain = served.client.post(f"{PHOTOS}/search", json=query).json()["hits"]
+
+    assert served.client.post(f"{PHOTOS}/search", json={**query, "space": str(space.id)}).json()["hits"] == plain
+    assert (
+        str(space.id)
+        in problem_in(served.client.post(f"{PHOTOS}/search", json={**query, "space": "99999"}), 400)["hint"]
+    )
+    problem_in(served.client.post(f"{PHOTOS}/search", json={**query, "space": "first"}), 422)
+
+
 def test_growth_is_listed(served: Served) -> None:
     """The figures that were kept, oldest first."""
     served.library.storage()
@@ -301,6 +342,8 @@ OF_ONE = [
     ("POST", "evaluate", "writer"),
     ("POST", "remove", "writer"),
     ("DELETE", "distinct", "writer"),
+    ("GET", "distinct", "reader"),
+    ("POST", "asides", "admin"),
     ("DELETE", "spaces/1", "admin"),
     ("POST", "dedup/purge", "admin"),
     ("POST", "duplicates", "admin"),

@@ -1,9 +1,11 @@
-"""``/c/NAME/add`` and ``/c/NAME/rejected``: pictures in, and what could not be read."""
+"""``/c/NAME/add``: files in, and a look at what would come of it first."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import Request, Response
 from starlette.datastructures import FormData, UploadFile
@@ -16,20 +18,120 @@ from morelike.server.deps import parts_of
 from morelike.server.errors import status_of
 from morelike.server.pages.routing import SentForm, page_router
 from morelike.server.pages.view import collection_path, library_of, redirect, render
+from morelike.settings import Settings
 
-__all__ = ["router"]
+__all__ = ["Tried", "router", "tried_of"]
 
 router = page_router()
 
-PAGE = 100
+MOST_LINES = 1000
+SHOWN_REFUSED = 20
+SHOWN_REJECTED = 50
+EXAMPLES: Mapping[str, str] = {
+    "audio": "song.flac",
+    "document": "report.pdf",
+    "image": "picture.jpg",
+    "mesh": "part.stl",
+    "molecule": "molecules.smi",
+    "sequence": "genes.fasta",
+    "text": "questions.csv",
+    "video": "film.mp4",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What stands in the form for folders and addresses."""
+
+    sources: Sequence[str] = ()
+    tags: str = ""
+    exclude: str = ""
+    in_place: bool = False
+
+    @classmethod
+    def read(cls, form: FormData) -> Typed:
+        lines = [line.strip() for line in _field(form, "sources").splitlines()]
+        named = tuple(line for line in lines if line)
+        return cls(named, _field(form, "tags"), _field(form, "exclude"), form.get("in_place") == "on")
+
+    @classmethod
+    def of(cls, job: Job, tags: str) -> Typed:
+        """As it was when the job was begun; a dry run knows no tags."""
+        given = job.arguments
+        exclude = ", ".join(map(str, given.get("exclude") or ()))
+        sources = tuple(map(str, given.get("sources") or ()))
+        return cls(sources, tags, exclude, in_place=given.get("in_place") is True)
+
+    def arguments(self) -> dict[str, Any]:
+        """Of a job, as far as both kinds take them."""
+        asked: dict[str, Any] = {"sources": list(self.sources), "in_place": self.in_place}
+        return {**asked, "exclude": _between_commas(self.exclude)} if self.exclude else asked
+
+
+@dataclass(frozen=True, slots=True)
+class LineRefused:
+    """A line that cannot be added, and why."""
+
+    number: int
+    source: str
+    error: MorelikeError
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What a dry run found, scaled from its sample to all files; ``whole``: nothing had to be scaled."""
+
+    files: int
+    sampled: int
+    new: int
+    there: int
+    rejected: int
+    seconds: float
+    bytes: int
+    encoder: str
+    rejections: Sequence[tuple[str, str]]
+    """(source, reason) of the sample."""
+
+    @property
+    def whole(self) -> bool:
+        return self.sampled >= self.files
+
+
+def tried_of(job: Job | None) -> Tried | None:
+    """Of a finished dry run; None of every other job."""
+    if job is None or job.kind != "dry-run" or job.state != "done":
+        return None
+    found = job.result
+    files, sampled = int(found.get("files") or 0), int(found.get("sampled") or 0)
+    refused = [row for row in found.get("rejected") or () if isinstance(row, Mapping)]
+    there = int(found.get("there") or 0)
+
+    def scaled(count: int) -> int:
+        return round(count * files / sampled) if sampled else 0
+
+    some = scaled(there), scaled(len(refused))
+    return Tried(
+        files,
+        sampled,
+        max(0, files - sum(some)),
+        *some,
+        seconds=float(found.get("seconds_estimated") or 0),
+        bytes=int(found.get("bytes_on_disk") or 0),
+        encoder=str(found.get("encoder") or ""),
+        rejections=[(str(row.get("source", "")), str(row.get("reason", ""))) for row in refused[:SHOWN_REJECTED]],
+    )
 
 
 @router.get("/c/{name}/add")
-def add_page(request: Request, name: str, job: str = "") -> Response:
+def add_page(request: Request, name: str, job: str = "", tags: str = "") -> Response:
     """Two ways in: files of this browser, and sources that the server reaches itself."""
     library = library_of(request)
+    opened = library.collection(name)
     running = library.jobs.get(job) if job else None
-    return _page(request, library.collection(name), job=running)
+    if running is not None and running.collection != name:
+        running = None
+    typed = Typed.of(running, tags[:500]) if running is not None and running.kind == "dry-run" else Typed()
+    return _page(request, opened, job=running, typed=typed)
 
 
 @router.post("/c/{name}/upload")
@@ -42,7 +144,7 @@ def _upload(request: Request, name: str, form: FormData) -> Response:
     opened = library_of(request).collection(name)
     files = [one for one in form.getlist("files") if isinstance(one, UploadFile) and one.filename]
     try:
-        report = add_uploads(opened, files, tags=_tags(form), metadata={})
+        report = add_uploads(opened, files, tags=_between_commas(_field(form, "tags")), metadata={})
     except MorelikeError as error:
         return _page(request, opened, error=error)
     return _page(request, opened, report=report)
@@ -50,50 +152,47 @@ def _upload(request: Request, name: str, form: FormData) -> Response:
 
 @router.post("/c/{name}/sources")
 async def add_sources(request: Request, name: str, form: SentForm) -> Response:
-    """Start a job that adds folders or addresses, one a line."""
+    """Start a job that adds folders or addresses, one a line; with ``look`` one that only says what it would do."""
     return await parts_of(request).fetches.run(_add_sources, request, name, form)
 
 
 def _add_sources(request: Request, name: str, form: FormData) -> Response:
     library = library_of(request)
     opened = library.collection(name)
-    arguments: dict[str, Any] = {"sources": _lines(form), "in_place": form.get("in_place") == "on"}
-    if tags := _tags(form):
-        arguments["tags"] = tags
+    typed = Typed.read(form)
     try:
-        if not arguments["sources"]:
+        if not typed.sources:
             raise UsageError("there is nothing to add", hint="one folder or address a line")
-        check_sources(arguments["sources"], (), library.settings)
-        job = library.jobs.add("add", name, arguments)
+        if len(typed.sources) > MOST_LINES:
+            raise UsageError(f"{len(typed.sources)} lines are too many", hint=f"at most {MOST_LINES} at a time")
+        if refused := _refused(typed, library.settings):
+            return _page(request, opened, typed=typed, refused=refused)
+        if form.get("look"):
+            job = library.jobs.add("dry-run", name, typed.arguments())
+        else:
+            tags = _between_commas(typed.tags)
+            job = library.jobs.add("add", name, {**typed.arguments(), **({"tags": tags} if tags else {})})
     except MorelikeError as error:
-        return _page(request, opened, error=error)
-    return redirect(collection_path(name, "add", query=f"job={job.id}"))
+        return _page(request, opened, typed=typed, error=error)
+    return redirect(collection_path(name, "add", query=_query(job, typed)))
 
 
-@router.get("/c/{name}/rejected")
-def rejected_page(request: Request, name: str, offset: int = 0) -> Response:
-    """The ledger: each file that could not be added, and why."""
-    opened = library_of(request).collection(name)
-    offset = min(max(offset, 0), 1_000_000_000)
-    rows = opened.rejected(offset=offset, limit=PAGE)
-    return render(
-        request,
-        "rejected.html",
-        collection=opened,
-        rows=rows,
-        count=opened.rejected_count(),
-        offset=offset,
-        page=PAGE,
-    )
+def _query(job: Job, typed: Typed) -> str:
+    kept = {"tags": typed.tags[:500]} if job.kind == "dry-run" and typed.tags else {}
+    return urlencode({"job": job.id, **kept})
 
 
-@router.post("/c/{name}/retry")
-def retry_rejected(request: Request, name: str) -> Response:
-    """Start a job that tries all of the ledger once more."""
-    library = library_of(request)
-    library.collection(name)
-    job = library.jobs.add("add", name, {"sources": [], "retry": True})
-    return redirect(collection_path(name, "add", query=f"job={job.id}"))
+def _refused(typed: Typed, settings: Settings) -> list[LineRefused]:
+    """Each line by itself, so that all that is wrong is said at once."""
+    found = []
+    for number, source in enumerate(typed.sources, 1):
+        try:
+            check_sources([source], _between_commas(typed.exclude), settings)
+        except MorelikeError as error:
+            found.append(LineRefused(number, source, error))
+            if len(found) == SHOWN_REFUSED:
+                break
+    return found
 
 
 def _page(
@@ -101,27 +200,36 @@ def _page(
     opened: OpenCollection,
     *,
     job: Job | None = None,
+    typed: Typed | None = None,
     report: Mapping[str, Any] | None = None,
+    refused: Sequence[LineRefused] = (),
     error: MorelikeError | None = None,
 ) -> Response:
     settings = library_of(request).settings
+    failed = error or (refused[0].error if refused else None)
     return render(
         request,
         "add.html",
-        status=200 if error is None else status_of(error),
+        status=200 if failed is None else status_of(failed),
         collection=opened,
         count=opened.count(),
         rejected=opened.rejected_count(),
-        roots=[*map(str, settings.allow_roots or ()), *settings.s3_roots],
+        folders=[str(root) for root in settings.allow_roots or ()],
+        buckets=list(settings.s3_roots),
+        sample_name=EXAMPLES.get(opened.modality, "picture.jpg"),
         job=job,
+        tried=tried_of(job),
+        typed=typed or Typed(),
         report=report,
+        refused=refused,
         error=error,
     )
 
 
-def _tags(form: FormData) -> list[str]:
-    return [tag.strip() for tag in str(form.get("tags") or "").split(",") if tag.strip()]
+def _between_commas(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def _lines(form: FormData) -> list[str]:
-    return [line.strip() for line in str(form.get("sources") or "").splitlines() if line.strip()]
+def _field(form: FormData, name: str) -> str:
+    value = form.get(name)
+    return value.strip() if isinstance(value, str) else ""

@@ -92,6 +92,16 @@ class Board:
         return ((self.text, self.text_weight), *self.further) if self.text else ()
 
     @property
+    def full(self) -> bool:
+        """Whether it takes no further part."""
+        return len(self.parts) + len(self.words) >= MOST_PARTS
+
+    @property
+    def uploads(self) -> bool:
+        """Whether a file that was uploaded is among the examples: its address works as long as that is kept."""
+        return any(part.form == "upload" for part in self.parts)
+
+    @property
     def weighs(self) -> bool:
         """Whether weights say anything: one part alone has nothing to be weighed against."""
         weights = [part.weight for part in self.parts] + [weight for _, weight in self.words]
@@ -157,6 +167,19 @@ class Board:
         """With a further example; one that is there already gets the new weight."""
         others = tuple(one for one in self.parts if one.value != part.value)
         return replace(self, parts=(*others, part), threshold=None, offset=0, mode=self._mode_of_examples())
+
+    def plus_words(self, words: str, weight: float = 1.0) -> Board:
+        """With further words; the same ones get the new weight."""
+        kept = [one for one in self.words if one[0] != words]
+        text, first = kept[0] if kept else (words, weight)
+        further = (*kept[1:], (words, weight)) if kept else ()
+        return replace(self, text=text, text_weight=first, further=further, threshold=None, offset=0)
+
+    def instead(self, place: int, part: Part) -> Board:
+        """With another example at a place, of the same weight and the same part of it."""
+        old = self.parts[place]
+        new = replace(part, weight=old.weight, crop=old.crop, at=old.at)
+        return replace(self, parts=(*self.parts[:place], new, *self.parts[place + 1 :]), offset=0)
 
     def without(self, place: int) -> Board:
         """Without the example at a place."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,37 +13,75 @@ from starlette.datastructures import FormData
 from morelike.errors import MissingExtra, MorelikeError, UnknownName, UsageError
 from morelike.library import CollectionSummary, Library
 from morelike.models import cards, weights
-from morelike.models.choose import auto
+from morelike.models.choose import auto, foreseen
 from morelike.registry import MODALITIES
 from morelike.server.deps import parts_of
 from morelike.server.errors import status_of
+from morelike.server.pages.language import N_
 from morelike.server.pages.routing import SentForm, page_router
 from morelike.server.pages.times import duration_of
 from morelike.server.pages.view import collection_path, library_of, redirect, render, spread
-from morelike.types import Item, Kind
+from morelike.types import Card, Item, Kind
 
-__all__ = ["router"]
+__all__ = ["is_limited", "router"]
 
 router = page_router()
 
 SHOWN = 5
 """Pictures that stand for a collection."""
 LEGENDS: Mapping[Kind, str] = {
-    "text": "Encoder: what makes two texts alike",
-    "image": "Encoder: what makes two pictures alike",
-    "audio": "Encoder: what makes two sounds alike",
-    "molecule": "Encoder: what makes two molecules alike",
-    "sequence": "Encoder: what makes two sequences alike",
+    "text": N_("Encoder: what makes two texts alike"),
+    "image": N_("Encoder: what makes two pictures alike"),
+    "audio": N_("Encoder: what makes two sounds alike"),
+    "molecule": N_("Encoder: what makes two molecules alike"),
+    "sequence": N_("Encoder: what makes two sequences alike"),
+    "mesh": N_("Encoder: what makes two 3D models alike"),
 }
+HOLDS: Mapping[str, str] = {
+    "audio": N_("Recordings and music. Found by sound, and where in them it is; the same recording as well."),
+    "document": N_("PDF, DOCX, PPTX, EPUB, HTML. Found by passages, by words and by how a page looks."),
+    "image": N_(
+        "Photographs, drawings, scans. Found by what they show; by words as well, with an encoder that has them."
+    ),
+    "mesh": N_("STL, OBJ, PLY, GLB and others. Found by shape, whichever way they are turned."),
+    "molecule": N_(
+        "SMILES, InChI, SDF and tables of them. Found by structure, by a part, or by what they are a part of."
+    ),
+    "sequence": N_("DNA and proteins as FASTA, FASTQ, GenBank. Found by alignment."),
+    "text": N_("Text files and tables of texts. Found by meaning, by words, or both; answers are marked."),
+    "video": N_("Films. Found by pictures and by sound, to the second."),
+}
+"""A sentence on what a collection of the modality holds, and how it is searched."""
 CUTS = {
-    "window": ("Cut sound into pieces of", "10 s", "audio video"),
-    "hop": ("A piece begins every", "5 s", "audio video"),
-    "every": ("A picture of a film every", "its shots", "video"),
-    "column": ("Columns of a table that are searched", "auto: title+content", "text"),
+    "window": (
+        N_("Cut sound into pieces of"),
+        "10 s",
+        "audio video",
+        N_("Short pieces find short sounds, and take more room."),
+    ),
+    "hop": (
+        N_("A piece begins every"),
+        "5 s",
+        "audio video",
+        N_("Less than a piece: they overlap, and nothing is missed."),
+    ),
+    "every": (
+        N_("A picture of a film every"),
+        N_("its shots"),
+        "video",
+        N_("Left alone, one for each shot: few pictures, and none is missed."),
+    ),
+    "column": (
+        N_("Columns of a table that are searched"),
+        "auto: title+content",
+        "text",
+        N_("Left alone, they are looked for by their names."),
+    ),
 }
-"""Option to (what it is called, what it is unasked, the modalities that have it)."""
+"""Option to (what it is called, what it is unasked, the modalities that have it, what it means)."""
 
 
+_LIMITED = re.compile(r"\bNC\b|non-?commercial|research (?:use )?only", re.IGNORECASE)
 NAMES = ("column",)
 """Those of them that are no duration."""
 
@@ -55,6 +94,10 @@ class KindChoice:
     legend: str
     modalities: str
     encoders: Sequence[EncoderChoice]
+    taken: EncoderChoice | None
+    """What ``auto`` would take now, without asking anybody."""
+    fetched: EncoderChoice | None
+    """What it would fetch first, where the hub answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +110,10 @@ class EncoderChoice:
     size: int
     here: bool
     description: str
+    command: str
+    """What brings its weights here."""
+    limited: bool
+    """Its licence is not for commercial use."""
 
 
 @router.get("/")
@@ -145,6 +192,7 @@ def _page(request: Request, error: MorelikeError | None = None, *, typed: str = 
         collections=[(summary, _pictures(library, summary)) for summary in summaries],
         modalities=(modalities := _modalities(library)),
         choices=_choices(library, modalities),
+        holds=HOLDS,
         cuts=[(name, *words) for name, words in CUTS.items()],
         error=error,
         typed=typed,
@@ -174,6 +222,7 @@ def _choices(library: Library, modalities: Mapping[str, tuple[Kind, ...]]) -> li
             legend,
             " ".join(name for name, kinds in modalities.items() if kind in kinds),
             [choice for choice in encoders if kind in choice.kinds and (kind != "text" or len(choice.kinds) == 1)],
+            *(_named(encoders, card) for card in foreseen(kind, library.settings)),
         )
         for kind, legend in LEGENDS.items()
         if any(kind in kinds for kinds in modalities.values())
@@ -185,8 +234,34 @@ def _encoders(library: Library) -> list[EncoderChoice]:
     found = []
     for card in cards.all_cards(library.settings):
         status = weights.status(card, library.settings)
-        found.append(EncoderChoice(card.name, card.kinds, card.licence, status.size, status.here, card.description))
+        found.append(
+            EncoderChoice(
+                card.name,
+                card.kinds,
+                card.licence,
+                status.size,
+                status.here,
+                card.description,
+                _command(card),
+                is_limited(card.licence),
+            )
+        )
     return sorted(found, key=lambda choice: (not choice.here, choice.name))
+
+
+def _named(encoders: Sequence[EncoderChoice], card: Card | None) -> EncoderChoice | None:
+    return next((choice for choice in encoders if card is not None and choice.name == card.name), None)
+
+
+def _command(card: Card) -> str:
+    if weights.pullable(card):
+        return f"morelike models pull {card.name}"
+    return "morelike models list" if card.parts else f"morelike models import FILE --card {card.name}"
+
+
+def is_limited(licence: str) -> bool:
+    """Whether it says that it is not for commercial use, as ``CC BY-NC 4.0`` does."""
+    return _LIMITED.search(licence) is not None
 
 
 def _field(form: FormData, name: str) -> str:

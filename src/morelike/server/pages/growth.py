@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from morelike.records import StorageReading
+from morelike.server.pages.language import _, ngettext
 from morelike.storage import Forecast
 
-__all__ = ["Chart", "Mark", "chart_of", "daily_of", "total_of"]
+__all__ = ["Chart", "Mark", "chart_of", "daily_of", "growth_said", "room_said", "total_of"]
 
 WIDTH: Final = 1000.0
 HEIGHT: Final = 300.0
@@ -93,6 +94,45 @@ def total_of(parts: Mapping[str, Any]) -> int:
     return sum(size for size in parts.values() if isinstance(size, int) and size > 0)
 
 
+def growth_said(forecast: Forecast | None, size: Callable[[int], str]) -> str:
+    """As ``morelike.storage.growth_in_words`` says it, in the page's language; ``size`` writes bytes for people."""
+    if forecast is None:
+        return _("not known before there are figures of two days")
+    days = {"days": forecast.days}
+    if round(forecast.per_day) == 0:
+        return ngettext("none in %(days)s day", "none in %(days)s days", forecast.days, **days)
+    sign = "-" if forecast.per_day < 0 else ""
+    rate = f"{sign}{size(round(abs(forecast.per_day)))}"
+    said = ngettext(
+        "%(rate)s a day (median slope of %(days)s day)",
+        "%(rate)s a day (median slope of %(days)s days)",
+        forecast.days,
+        rate=rate,
+        **days,
+    )
+    if forecast.days_left is None:
+        return said
+    return _(
+        "%(growth)s; %(limit)s is full %(when)s", growth=said, limit=forecast.limit, when=_soon(forecast.days_left)
+    )
+
+
+def room_said(forecast: Forecast | None) -> str:
+    """When a disk is full, at that growth of what lies on it."""
+    if forecast is None:
+        return _("not known yet")
+    if forecast.days_left is None:
+        return _("not within ten years, as it grows now")
+    return _soon(forecast.days_left)
+
+
+def _soon(days: float) -> str:
+    whole = round(days)
+    if whole < 1:
+        return _("within a day")
+    return ngettext("in about %(days)s day", "in about %(days)s days", whole, days=whole)
+
+
 def _points(readings: Sequence[StorageReading]) -> list[tuple[float, int]]:
     """(seconds, bytes) in the order of time, one for each moment. What is later than the last one a clock got wrong."""
     found: dict[float, int] = {}
@@ -126,4 +166,4 @@ def _seconds(at: str) -> float | None:
 
 
 def _day(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%d %b %Y")
+    return datetime.fromtimestamp(seconds, UTC).strftime(_("%d %b %Y"))

@@ -1,4 +1,4 @@
-"""One item with all that is known of it, and the list of all items."""
+"""One item with all that is known of it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from fastapi import Request, Response
 from starlette.datastructures import FormData
 
 from morelike.collection import OpenCollection
-from morelike.errors import MorelikeError, QueryError
+from morelike.errors import QueryError
 from morelike.server.deps import parts_of
-from morelike.server.errors import status_of
-from morelike.server.pages.board import Board
-from morelike.server.pages.reading import Leaves, Reading, asked_for, leaves_of, openings, reading_of
+from morelike.server.pages.found import atoms_of, region_of
+from morelike.server.pages.lettering import letters_of
+from morelike.server.pages.reading import Leaves, Reading, asked_for, leaves_of, reading_of
 from morelike.server.pages.routing import SentForm, page_router
 from morelike.server.pages.times import range_of
 from morelike.server.pages.view import collection_path, has_words, item_path, length_of, library_of, redirect, render
@@ -25,7 +25,6 @@ __all__ = ["router"]
 
 router = page_router()
 
-PAGE = 60
 MOMENTS = 60
 """Pictures of a film's strip at most, or one more."""
 DRAWING_SIDE = 512
@@ -42,33 +41,6 @@ class Moment:
     here: bool
 
 
-@router.get("/c/{name}/items")
-def items_page(request: Request, name: str) -> Response:
-    """A page of items, oldest first."""
-    opened = library_of(request).collection(name)
-    error: MorelikeError | None = None
-    board = Board()
-    try:
-        board = Board.read(request.query_params)
-        items = opened.items(filter=board.filter or None, offset=board.offset, limit=PAGE + 1)
-        count = opened.count(filter=board.filter or None)
-    except MorelikeError as failed:
-        error, items, count = failed, [], 0
-    return render(
-        request,
-        "items.html",
-        status=200 if error is None else status_of(error),
-        collection=opened,
-        items=items[:PAGE],
-        openings=openings(opened, library_of(request).settings, items[:PAGE]),
-        count=count,
-        board=board,
-        before=board.page(max(0, board.offset - PAGE)) if board.offset else None,
-        after=board.page(board.offset + PAGE) if len(items) > PAGE else None,
-        error=error,
-    )
-
-
 @router.get("/i/{collection}/{item_id}")
 def item_page(request: Request, collection: str, item_id: str) -> Response:
     """The record of one item."""
@@ -77,6 +49,7 @@ def item_page(request: Request, collection: str, item_id: str) -> Response:
     length = length_of(item.info)
     marked, standing = _moment(request, length) if length else (None, 0.0)
     leaves, reading = _read(request, opened, item)
+    stretches = asked_for(request, "letters")
     return render(
         request,
         "item.html",
@@ -87,6 +60,9 @@ def item_page(request: Request, collection: str, item_id: str) -> Response:
         standing=standing,
         leaves=leaves,
         reading=reading,
+        letters=letters_of(opened, library_of(request).settings, item, stretches[0] if stretches else None),
+        region=region_of(request, item.info),
+        atoms=atoms_of(request) if opened.modality == "molecule" else "",
         strip=_strip(opened.segments(item.id), standing) if length and opened.modality == "video" else [],
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from morelike.server.pages.view import render
+from morelike.server.places import own
 
 __all__ = ["router"]
 
@@ -14,5 +15,5 @@ router = APIRouter(include_in_schema=False)
 @router.get("/login")
 def login_page(request: Request, next: str = "/") -> Response:
     """Ask for an API key; afterwards on to ``next``, a page of our own."""
-    own = next.startswith("/") and not next.startswith(("//", "/\\"))
-    return render(request, "login.html", next=next if own else "/", failed=request.query_params.get("failed") == "1")
+    asked = request.query_params
+    return render(request, "login.html", next=own(next), failed=asked.get("failed") == "1", ended=asked.get("ended"))

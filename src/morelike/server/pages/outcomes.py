@@ -1,4 +1,4 @@
-"""What came of a job, in a sentence."""
+"""What came of a job, in a sentence. They are said while a page is rendered, in its language."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from morelike.doctor import Finding
 from morelike.records import Job
+from morelike.server.pages.language import _, ngettext
 
 __all__ = ["findings_of", "outcome_of", "spare_of"]
 
@@ -22,24 +23,57 @@ def outcome_of(job: Job) -> str:
 def _reembed(result: Mapping[str, Any], arguments: Mapping[str, Any]) -> str:
     encoder = result.get("encoder") or arguments.get("encoder", "")
     if result.get("already"):
-        return f"{encoder} was the encoder already."
+        return _("%(encoder)s was the encoder already.", encoder=encoder)
     if result.get("switched"):
-        return f"Searches use {encoder} now."
+        return _("Searches use %(encoder)s now.", encoder=encoder)
     missing = int(result.get("missing") or 0)
-    lacking = (
-        f"{missing} {'item' if missing == 1 else 'items'} could not be encoded" if missing else "not all was encoded"
+    if arguments.get("switch") is False:
+        if not missing:
+            return _("%(encoder)s stands beside the old encoder, which searches use still.", encoder=encoder)
+        return ngettext(
+            "%(encoder)s stands beside the old encoder without %(count)s item that could not be encoded.",
+            "%(encoder)s stands beside the old encoder without %(count)s items that could not be encoded.",
+            missing,
+            encoder=encoder,
+            count=missing,
+        )
+    if not missing:
+        return _(
+            "Not switched: not all was encoded, and searches use the old encoder still. "
+            "Go on without the rest, or mend it first."
+        )
+    return ngettext(
+        "Not switched: %(count)s item could not be encoded, and searches use the old encoder still. "
+        "Go on without it, or mend it first.",
+        "Not switched: %(count)s items could not be encoded, and searches use the old encoder still. "
+        "Go on without them, or mend them first.",
+        missing,
+        count=missing,
     )
-    return f"Not switched: {lacking}, and searches use the old encoder still. Go on without them, or mend them first."
 
 
 def _dedup(result: Mapping[str, Any], arguments: Mapping[str, Any]) -> str:
     found, aside = int(result.get("found") or 0), int(result.get("set_aside") or 0)
     if not found:
-        return f"No duplicates among {int(result.get('looked_at') or 0)} items."
-    groups = f"{found} {'group' if found == 1 else 'groups'} of duplicates"
+        looked = int(result.get("looked_at") or 0)
+        return ngettext(
+            "No duplicates among %(count)s item.", "No duplicates among %(count)s items.", looked, count=looked
+        )
     if arguments.get("apply"):
-        return f"{groups}; {aside} set aside."
-    return f"{groups}; {_beyond(result)} could be set aside. Nothing was changed."
+        return ngettext(
+            "%(groups)s group of duplicates; %(count)s set aside.",
+            "%(groups)s groups of duplicates; %(count)s set aside.",
+            found,
+            groups=found,
+            count=aside,
+        )
+    return ngettext(
+        "%(groups)s group of duplicates; %(count)s could be set aside. Nothing was changed.",
+        "%(groups)s groups of duplicates; %(count)s could be set aside. Nothing was changed.",
+        found,
+        groups=found,
+        count=_beyond(result),
+    )
 
 
 def spare_of(job: Job) -> int:
@@ -54,19 +88,47 @@ def _beyond(result: Mapping[str, Any]) -> int:
     return sum(max(0, int(group.get("size") or 1) - 1) for group in groups)
 
 
-def _calibrate(result: Mapping[str, Any], _: Mapping[str, Any]) -> str:
-    spaces = int(result.get("spaces") or 0)
-    return "Hits say how many random pairs are less alike." if spaces else "Too few items to measure: 20 are needed."
+def _duplicates(result: Mapping[str, Any], arguments: Mapping[str, Any]) -> str:  # noqa: ARG001 # all kinds'
+    found = int(result.get("found") or 0)
+    if not found:
+        return _("No duplicates.")
+    return ngettext("%(count)s group of duplicates.", "%(count)s groups of duplicates.", found, count=found)
 
 
-def _tag(result: Mapping[str, Any], _: Mapping[str, Any]) -> str:
-    found = f"{int(result.get('tagged') or 0)} of {int(result.get('items') or 0)} items stand near a label"
-    return f"{found}. Nothing was changed." if result.get("dry_run") else f"{found}, and are tagged with it."
+def _evaluate(result: Mapping[str, Any], arguments: Mapping[str, Any]) -> str:  # noqa: ARG001 # all kinds'
+    asked = int(result.get("queries") or 0)
+    first = f"{float(result.get('p_at_1') or 0) * 100:.1f}"
+    return ngettext(
+        "The first hit has the label of the example in %(share)s %% of %(count)s query.",
+        "The first hit has the label of the example in %(share)s %% of %(count)s queries.",
+        asked,
+        share=first,
+        count=asked,
+    )
 
 
-def _map(result: Mapping[str, Any], _: Mapping[str, Any]) -> str:
+def _calibrate(result: Mapping[str, Any], arguments: Mapping[str, Any]) -> str:  # noqa: ARG001 # all kinds'
+    if int(result.get("spaces") or 0):
+        return _("Hits say how many random pairs are less alike.")
+    return _("Too few items to measure: 20 are needed.")
+
+
+def _tag(result: Mapping[str, Any], arguments: Mapping[str, Any]) -> str:  # noqa: ARG001 # all kinds'
+    tagged, items = int(result.get("tagged") or 0), int(result.get("items") or 0)
+    if result.get("dry_run"):
+        return _("%(tagged)s of %(items)s items stand near a label. Nothing was changed.", tagged=tagged, items=items)
+    return _("%(tagged)s of %(items)s items stand near a label, and are tagged with it.", tagged=tagged, items=items)
+
+
+def _map(result: Mapping[str, Any], arguments: Mapping[str, Any]) -> str:  # noqa: ARG001 # all kinds'
     items, clusters = int(result.get("items") or 0), len(result.get("clusters") or ())
-    return f"{items:,} items in {clusters} {'cluster' if clusters == 1 else 'clusters'}."
+    return ngettext(
+        "%(items)s items in %(count)s cluster.",
+        "%(items)s items in %(count)s clusters.",
+        clusters,
+        items=f"{items:,}",
+        count=clusters,
+    )
 
 
 def findings_of(job: Job) -> list[Finding]:
@@ -83,13 +145,21 @@ def findings_of(job: Job) -> list[Finding]:
 def _doctor(result: Mapping[str, Any], arguments: Mapping[str, Any]) -> str:
     found = result.get("findings") or ()
     if not found:
-        return "The library is well."
-    mended = sum(bool(one.get("fixed")) for one in found)
-    kinds = f"{len(found)} {'finding' if len(found) == 1 else 'findings'}"
+        return _("The library is well.")
+    mended, count = sum(bool(one.get("fixed")) for one in found), len(found)
     if not arguments.get("fix"):
-        return f"{kinds}. Nothing was changed."
-    return (
-        f"{kinds}; all is mended." if mended == len(found) else f"{kinds}; {mended} mended, {len(found) - mended} left."
+        return ngettext(
+            "%(count)s finding. Nothing was changed.", "%(count)s findings. Nothing was changed.", count, count=count
+        )
+    if mended == count:
+        return ngettext("%(count)s finding; all is mended.", "%(count)s findings; all is mended.", count, count=count)
+    return ngettext(
+        "%(count)s finding; %(mended)s mended, %(left)s left.",
+        "%(count)s findings; %(mended)s mended, %(left)s left.",
+        count,
+        count=count,
+        mended=mended,
+        left=count - mended,
     )
 
 
@@ -97,6 +167,8 @@ _SENTENCES: Mapping[str, Callable[[Mapping[str, Any], Mapping[str, Any]], str]] 
     "calibrate": _calibrate,
     "dedup": _dedup,
     "doctor": _doctor,
+    "duplicates": _duplicates,
+    "evaluate": _evaluate,
     "map": _map,
     "reembed": _reembed,
     "tag": _tag,

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from morelike.errors import MorelikeError, TooBusy
 from morelike.server.errors import RETRY_AFTER, Refused, status_of
+from morelike.server.pages.language import N_
 from morelike.server.pages.view import render
 
 __all__ = ["SentForm", "error_page", "page_router"]
@@ -35,7 +36,8 @@ class PageRoute(APIRoute):
             except MorelikeError as error:
                 return failure(request, error)
             except RequestValidationError:
-                return error_page(request, 422, "this address or form is not complete", "go back and try once more")
+                hint = N_("go back and try once more")
+                return error_page(request, 422, N_("this address or form is not complete"), hint)
 
         return handled
 

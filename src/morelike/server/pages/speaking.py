@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from fastapi import Request, Response
 
 from morelike.errors import UsageError
 from morelike.server.pages.language import COOKIE, LANGUAGES
 from morelike.server.pages.routing import SentForm, page_router
 from morelike.server.pages.view import redirect
+from morelike.server.places import came_from
 
 __all__ = ["router"]
 
@@ -24,17 +23,7 @@ async def choose_language(request: Request, form: SentForm) -> Response:
     language = form.get("language")
     if not isinstance(language, str) or language not in LANGUAGES:
         raise UsageError("the page does not speak this language", hint=f"it speaks: {', '.join(LANGUAGES)}")
-    answer = redirect(_came_from(request))
+    answer = redirect(came_from(request))
     secure = request.url.scheme == "https"
     answer.set_cookie(COOKIE, language, max_age=YEAR, path="/", httponly=True, samesite="lax", secure=secure)
     return answer
-
-
-def _came_from(request: Request) -> str:
-    """The page that the form stood on, where it is one of this server's; else the first page."""
-    try:
-        page = urlsplit(request.headers.get("referer", ""))
-    except ValueError:
-        return "/"
-    own = page.netloc == request.headers.get("host") and page.path.startswith("/") and not page.path.startswith("//")
-    return f"{page.path}?{page.query}" if own and page.query else page.path if own else "/"

@@ -24,7 +24,7 @@ KEPT_SECONDS = 3600.0
 @dataclass(frozen=True, slots=True)
 class Example:
     """A file to search with, and what to show of it: ``length`` in seconds and ``peaks`` of what has time, ``words`` of
-    a text. ``crops``: whether a part of its picture can be asked with.
+    a text, ``written`` of a molecule: its SMILES. ``crops``: whether a part of its picture can be asked with.
     """
 
     blob: Blob
@@ -34,6 +34,7 @@ class Example:
     peaks: tuple[float, ...] = ()
     words: str = ""
     crops: bool = False
+    written: str = ""
 
 
 class Stash:

@@ -15,11 +15,12 @@ from morelike.library import Library
 from morelike.records import Job, StorageReading
 from morelike.server.deps import parts_of
 from morelike.server.errors import status_of
-from morelike.server.pages.growth import chart_of, daily_of, total_of
+from morelike.server.pages.growth import chart_of, daily_of, growth_said, room_said, total_of
+from morelike.server.pages.language import N_, _
 from morelike.server.pages.outcomes import findings_of
 from morelike.server.pages.routing import SentForm, page_router
-from morelike.server.pages.view import library_of, redirect, render, size
-from morelike.storage import CollectionFigures, Disk, Forecast, StorageReport, days_in_words, forecast, growth_in_words
+from morelike.server.pages.view import library_of, number, redirect, render, size
+from morelike.storage import CollectionFigures, Disk, Forecast, StorageReport, forecast
 from morelike.stores.disk import tree_bytes
 
 __all__ = ["router"]
@@ -28,30 +29,37 @@ router = page_router()
 
 DAYS_LISTED = 60
 KEEPS: Mapping[str, str] = {
-    "catalog": "what is known of items, their sources and tags; jobs and keys",
-    "vectors": "what searches compare",
-    "blobs": "the bytes of items that are kept; none of those that stay in place",
-    "maps": "where items stand on maps; they may be removed, and are made again",
-    "previews": "small pictures; they may be removed, and are made again",
-    "sketches": "what sounds, films and sequences are compared by, in part",
-    "words": "the words of texts and documents",
+    N_("catalog"): N_("what is known of items, their sources and tags; jobs and keys"),
+    N_("vectors"): N_("what searches compare"),
+    N_("blobs"): N_("the bytes of items that are kept; none of those that stay in place"),
+    N_("maps"): N_("where items stand on maps; they may be removed, and are made again"),
+    N_("previews"): N_("small pictures; they may be removed, and are made again"),
+    N_("sketches"): N_("what sounds, films and sequences are compared by, in part"),
+    N_("words"): N_("the words of texts and documents"),
 }
 MENDED: Mapping[str, str] = {
-    "pending": "Pending items are worked on again, from their bytes.",
-    "missing-vectors": "Items without vectors are worked on again, from their bytes.",
-    "orphan-vectors": "Vectors of no item are removed.",
-    "orphan-space": "Vectors of no item are removed.",
-    "other-card": "Vectors of another encoder are removed, and made anew.",
-    "missing-blobs": "Bytes that are gone or cut short are taken from a source that still has them.",
-    "damaged-blobs": "Bytes that are gone or cut short are taken from a source that still has them.",
-    "orphan-blobs": "Blobs of no item are removed, unless a collection takes them in.",
-    "half-written": "Half-written files are removed.",
-    "deleting": "Removals that were cut off are finished.",
-    "stale-fields": "What filters ask for is given up where it is of another time, and written anew beside searches.",
-    "damaged": "Damaged vectors are repaired; a catalog is restored from a backup, by hand.",
+    "pending": N_("Pending items are worked on again, from their bytes."),
+    "missing-vectors": N_("Items without vectors are worked on again, from their bytes."),
+    "orphan-vectors": N_("Vectors of no item are removed."),
+    "orphan-space": N_("Vectors of no item are removed."),
+    "other-card": N_("Vectors of another encoder are removed, and made anew."),
+    "missing-blobs": N_("Bytes that are gone or cut short are taken from a source that still has them."),
+    "damaged-blobs": N_("Bytes that are gone or cut short are taken from a source that still has them."),
+    "orphan-blobs": N_("Blobs of no item are removed, unless a collection takes them in."),
+    "half-written": N_("Half-written files are removed."),
+    "deleting": N_("Removals that were cut off are finished."),
+    "stale-fields": N_(
+        "What filters ask for is given up where it is of another time, and written anew beside searches."
+    ),
+    "damaged": N_("Damaged vectors are repaired; a catalog is restored from a backup, by hand."),
 }
 """What becomes of each kind of finding."""
-OTHERWISE: Final = "What else was found is mended where it can be."
+STATES: Mapping[str, str] = {
+    "pending": N_("%(count)s pending"),
+    "duplicate": N_("%(count)s set aside"),
+    "deleting": N_("%(count)s being removed"),
+}
+OTHERWISE: Final = N_("What else was found is mended where it can be.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +74,11 @@ class PartRow:
 
 @dataclass(frozen=True, slots=True)
 class CollectionRow:
-    """A collection's figures, summed up; ``others``: items that wait, or were set aside, by state."""
+    """A collection's figures, summed up; ``others``: how many items wait, or were set aside, by state."""
 
     name: str
     items: int
-    others: str
+    others: Mapping[str, int]
     segments: int
     vectors: int
     vectors_bytes: int
@@ -137,11 +145,16 @@ def _page(request: Request, job: Job | None = None, error: MorelikeError | None 
         elsewhere=_elsewhere(report),
         collections=_collections(library, report),
         disks=[(disk, _room(disk, readings, library)) for disk in report.disks],
-        growth=growth_in_words(report.forecast, size),
+        growth_said=growth_said,
+        room_said=room_said,
+        others_said=others_said,
+        size_of=size,
+        named=KEEPS,
         kept=len(kept),
         days=[_day(one, report) for one in daily_of(readings, DAYS_LISTED)],
         days_listed=DAYS_LISTED,
-        chart=chart_of(readings, report.forecast),
+        chart_of=chart_of,
+        readings=readings,
         job=shown,
         active=shown is not None and shown.state not in FINISHED,
         findings=(findings := [] if shown is None else findings_of(shown)),
@@ -179,11 +192,13 @@ def _collections(library: Library, report: StorageReport) -> list[CollectionRow]
 
 
 def _row(one: CollectionFigures, rejected: int) -> CollectionRow:
-    others = [f"{count} {state}" for state, count in one.states.items() if state not in {"ready", "rejected"} and count]
+    others: dict[str, int] = {
+        state: count for state, count in one.states.items() if state not in {"ready", "rejected"} and count
+    }
     return CollectionRow(
         name=one.name,
         items=one.items,
-        others=", ".join(others),
+        others=others,
         segments=sum(one.segments.values()),
         vectors=sum(space.rows for space in one.spaces),
         vectors_bytes=sum(space.bytes for space in one.spaces),
@@ -195,11 +210,12 @@ def _row(one: CollectionFigures, rejected: int) -> CollectionRow:
     )
 
 
-def _room(disk: Disk, readings: Sequence[StorageReading], library: Library) -> str:
+def others_said(others: Mapping[str, int]) -> str:
+    """``2 pending, 1 set aside``."""
+    said = [_(STATES[state], count=number(count)) for state, count in others.items() if state in STATES]
+    return ", ".join(said)
+
+
+def _room(disk: Disk, readings: Sequence[StorageReading], library: Library) -> Forecast | None:
     """When this disk alone is full, at the growth of what lies on it."""
-    found: Forecast | None = forecast(readings, (disk,), library.settings.model_copy(update={"storage_warn_bytes": 0}))
-    if found is None:
-        return "not known yet"
-    if found.days_left is None:
-        return "not within ten years, as it grows now"
-    return days_in_words(found.days_left)
+    return forecast(readings, (disk,), library.settings.model_copy(update={"storage_warn_bytes": 0}))

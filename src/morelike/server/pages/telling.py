@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from morelike.explained import alignment_lines, alignment_of, units_of
+from morelike.server.pages.language import ngettext
 from morelike.types import Item, Source
 
 __all__ = ["RECORD", "alignment_lines", "alignment_of", "called_of", "facts_of", "record_name", "units_of"]
@@ -36,8 +37,10 @@ def facts_of(modality: str, info: Mapping[str, Any]) -> str:
         return str(info.get("formula") or "")
     length = info.get("length")
     if modality == "sequence" and isinstance(length, int | float):
-        letters = "residues" if info.get("alphabet") == "protein" else "bases"
-        return f"{_count(length)} {letters}"
+        count = round(length)
+        if info.get("alphabet") == "protein":
+            return ngettext("%(count)s residue", "%(count)s residues", count, count=_count(length))
+        return ngettext("%(count)s base", "%(count)s bases", count, count=_count(length))
     return ""
 
 

@@ -55,7 +55,8 @@ def stashed(request: Request, opened: OpenCollection, blob: Blob) -> str:
     """Its token. Raises DecodeError or UnknownMedia where it cannot be used, before anything is kept."""
     modality = _modality_of(library_of(request).settings, opened, blob)
     preview = modality.preview(blob, WHOLE, PREVIEW_SIDE)
-    length = length_of(modality.describe(blob)) if "audio" in modality.kinds else 0.0
+    info = modality.describe(blob) if {"audio", "molecule"} & set(modality.kinds) else {}
+    length = length_of(info)
     example = Example(
         blob,
         preview,
@@ -64,6 +65,7 @@ def stashed(request: Request, opened: OpenCollection, blob: Blob) -> str:
         _peaks(modality, blob) if length else (),
         _first_words(modality, blob),
         modality.name in CROPPED,
+        str(info.get("smiles") or ""),
     )
     return stash_of(request).put(example)
 

@@ -21,16 +21,21 @@ from morelike.library import Library
 from morelike.records import Role
 from morelike.registry import MODALITIES
 from morelike.server.pages.board import Part
+from morelike.server.pages.figures import figures_of, place_words, quoted_words, tags_of, why_query
+from morelike.server.pages.found import found_query
+from morelike.server.pages.knowing import known_as, state_said, yes_or_no
 from morelike.server.pages.language import LANGUAGES, N_, NN_, _, language_of, ngettext, speaking, translations
 from morelike.server.pages.nouns import example_filter, icon_of, noun_of, nouns_of, takes_of
 from morelike.server.pages.outcomes import outcome_of, spare_of
 from morelike.server.pages.passages import leaf_of, passage_of, title_of
 from morelike.server.pages.telling import alignment_lines, alignment_of, called_of, facts_of, units_of
 from morelike.server.pages.times import clock, plain, range_value, span_words
+from morelike.server.pages.working import JOB_WORDS, lasting
 from morelike.types import WHOLE, Hit, Item, Span
 
 __all__ = [
     "collection_path",
+    "hit_path",
     "item_path",
     "length_of",
     "library_of",
@@ -154,6 +159,16 @@ def passage_path(collection: str, item: str, hit: Hit | None) -> str:
         asked += [("mark", f"{quote.start + start}-{quote.start + end}") for start, end in quote.marks[:MARKED]]
     place = "#here" if asked else ""
     return f"{item_path(collection, item)}{'?' if asked else ''}{urlencode(asked)}{place}"
+
+
+def hit_path(collection: str, item: str, hit: Hit | None) -> str:
+    """The item's page, opened at what the hit found: a moment, a region, atoms, letters. Words have `passage_path`."""
+    if hit is None:
+        return item_path(collection, item)
+    if hit.span.unit == "seconds":
+        return moment_path(collection, item, hit.span, stands_at(hit))
+    found = found_query(hit)
+    return item_path(collection, item) + (f"?{found}" if found else "")
 
 
 def has_words(modality: str) -> bool:
@@ -283,7 +298,7 @@ def tally_of(progress: Mapping[str, Any]) -> str:
     if progress.get("rate"):
         words.append(_("%(rate)s a second", rate=f"{progress['rate']:.0f}"))
     if progress.get("eta"):
-        words.append(_("%(seconds)s s left", seconds=f"{progress['eta']:.0f}"))
+        words.append(_("%(time)s left", time=lasting(progress["eta"])))
     if progress.get("note"):
         words.append(str(progress["note"]))
     return " · ".join(words)
@@ -300,10 +315,17 @@ def _environment(language: str) -> Environment:
         extensions=["jinja2.ext.i18n"],
     )
     environment.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined] # the extension's
-    environment.filters |= {
+    environment.filters |= _filters()
+    environment.globals |= _globals() | dict(JOB_WORDS)
+    return environment
+
+
+def _filters() -> dict[str, Any]:
+    return {
         "clock": clock,
         "counted": counted,
         "has_words": has_words,
+        "known": known_as,
         "name": name_of,
         "number": number,
         "percentile": percentile,
@@ -312,8 +334,17 @@ def _environment(language: str) -> Environment:
         "size": size,
         "span": span_words,
         "when": when,
+        "yes_or_no": yes_or_no,
     }
-    environment.globals |= {
+
+
+def _globals() -> dict[str, Any]:
+    return {
+        "figures_of": figures_of,
+        "place_words": place_words,
+        "quoted_words": quoted_words,
+        "tags_of": tags_of,
+        "why_query": why_query,
         "part_of": part_of,
         "tally_of": tally_of,
         "slider_of": slider_of,
@@ -325,6 +356,7 @@ def _environment(language: str) -> Environment:
         "example_filter": example_filter,
         "facts_of": facts_of,
         "has_words": has_words,
+        "hit_path": hit_path,
         "icon_of": icon_of,
         "item_path": item_path,
         "leaf_of": leaf_of,
@@ -342,6 +374,8 @@ def _environment(language: str) -> Environment:
         "sounds": sounds,
         "spare_of": spare_of,
         "stands_at": stands_at,
+        "state_said": state_said,
+        "said": _,
         "takes_of": takes_of,
         "title_of": title_of,
         "units_of": units_of,
@@ -350,4 +384,3 @@ def _environment(language: str) -> Environment:
         "version": __version__,
         "languages": LANGUAGES,
     }
-    return environment

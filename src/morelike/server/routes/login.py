@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 from starlette.datastructures import FormData
@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse
 
 from morelike.server.deps import parts_of
 from morelike.server.errors import Refused
+from morelike.server.places import own
 from morelike.server.security import COOKIE, session_token
 
 __all__ = ["router"]
@@ -22,7 +23,7 @@ LONGEST = 200
 async def login(request: Request) -> Response:
     """The form's ``key`` begins a session; on to ``next``, a page of this server."""
     async with request.form(max_files=0, max_fields=4, max_part_size=4096) as form:
-        key, place = _field(form, "key").strip()[:LONGEST], _own(_field(form, "next"))
+        key, place = _field(form, "key").strip()[:LONGEST], own(_field(form, "next"))
     doorman = parts_of(request).doorman
     found = await doorman.check(key)
     if found is None:
@@ -55,10 +56,3 @@ async def logout(request: Request) -> Response:
 def _field(form: FormData, name: str) -> str:
     value = form.get(name)
     return value if isinstance(value, str) else ""
-
-
-def _own(place: str) -> str:
-    """A path of this server, or ``/``: nobody is sent elsewhere from here."""
-    parts = urlsplit(place)
-    plain = place.isprintable() and "\\" not in place and not place.startswith("//")
-    return place if plain and place.startswith("/") and not parts.scheme and not parts.netloc else "/"

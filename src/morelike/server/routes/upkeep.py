@@ -7,8 +7,10 @@ from typing import Annotated
 from fastapi import Query, Request, Response
 
 from morelike.evaluate import folder, labeller
+from morelike.records import Aside
 from morelike.server.answers import Json
 from morelike.server.asked_upkeep import (
+    AsideRequest,
     AutoTagRequest,
     CalibrateRequest,
     DedupRequest,
@@ -23,7 +25,7 @@ from morelike.server.deps import CollectionName, Limit, Offset, api_router, need
 from morelike.server.docs import documented, json_response, problems
 from morelike.server.routes.jobs import accepted
 from morelike.server.schemas import BroughtBack, JobOut
-from morelike.server.schemas_collections import AsideList, Forgotten, Purged
+from morelike.server.schemas_collections import AsideList, DistinctList, Forgotten, Purged
 from morelike.shapes import aside_shape
 
 __all__ = ["router"]
@@ -115,6 +117,29 @@ def asides(
 
 
 @router.post(
+    "/collections/{collection}/asides",
+    summary="Set chosen items aside",
+    openapi_extra=needs("admin"),
+    responses={
+        **json_response("What was set aside, with its run.", documented("asides"), AsideList),
+        **problems(404, 413, 503),
+    },
+)
+async def set_aside(request: Request, collection: CollectionName, asked: AsideRequest) -> Response:
+    """Set aside these items, each for one that stays, as one run that `dedup/undo` undoes. What has gone, was set aside
+    or called distinct meanwhile is passed over.
+    """
+    parts = parts_of(request)
+    wanted = [Aside(one.item, one.keeper, "", one.score) for one in asked.asides]
+
+    def put() -> Response:
+        done = parts.library.collection(collection).set_aside(wanted)
+        return Json({"asides": [aside_shape(one) for one in done], "more": False})
+
+    return await parts.writes.run(put)
+
+
+@router.post(
     "/collections/{collection}/duplicates",
     status_code=202,
     summary="List duplicates",
@@ -147,6 +172,17 @@ async def not_duplicates(request: Request, collection: CollectionName, asked: Di
         return Json({"brought_back": parts.library.collection(collection).not_duplicates(*asked.items)})
 
     return await parts.writes.run(remember)
+
+
+@router.get(
+    "/collections/{collection}/distinct",
+    summary="What are no duplicates",
+    responses={**json_response("A page of pairs.", documented("distinct"), DistinctList), **problems(404)},
+)
+def distinct(request: Request, collection: CollectionName, offset: Offset = 0, limit: Limit = 100) -> Response:
+    """Pairs of items of which it is remembered that they are no duplicates, in the order of their ids."""
+    found = parts_of(request).library.collection(collection).distinct()
+    return Json({"pairs": found[offset : offset + limit], "more": len(found) > offset + limit})
 
 
 @router.delete(

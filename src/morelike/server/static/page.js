@@ -1,19 +1,30 @@
 // What makes the page better than links and forms. Each element is a file of its own.
 import "./vendor/htmx/htmx.esm.min.js";
 import { _ } from "./elements/strings.js";
+import "./elements/copy-link.js";
 import "./elements/crop-box.js";
 import "./elements/drop-zone.js";
+import "./elements/filter-builder.js";
+import "./elements/gone-example.js";
 import "./elements/growing-field.js";
+import "./elements/hit-picking.js";
+import "./elements/hit-why.js";
 import "./elements/job-progress.js";
+import "./elements/key-help.js";
 import "./elements/kind-choice.js";
+import "./elements/light-box.js";
 import "./elements/moment-button.js";
 import "./elements/moment-player.js";
 import "./elements/result-grid.js";
+import "./elements/row-picking.js";
+import "./elements/search-history.js";
 import "./elements/sound-recorder.js";
+import "./elements/source-lines.js";
 import "./elements/theme-switch.js";
 import "./elements/threshold-slider.js";
 import "./elements/time-line.js";
 import "./elements/upload-queue.js";
+import "./elements/view-switch.js";
 import "./elements/weight-slider.js";
 
 // A picture that cannot be drawn says so instead of showing a broken frame.
@@ -54,8 +65,11 @@ document.addEventListener("htmx:after:request", (event) => {
 
 // What only one kind of page needs is fetched there alone.
 if (document.querySelector("written-search")) {
-  await Promise.all([import("./elements/written-search.js"), import("./elements/molecule-drawing.js")]);
+  await Promise.all([import("./elements/written-search.js"), import("./elements/molecule-drawing.js"), import("./elements/atom-picking.js")]);
 }
+if (document.querySelector("web-cam")) await import("./elements/web-cam.js");
 if (document.querySelector("model-turning")) await import("./elements/model-turning.js");
+if (document.querySelector("point-map")) await import("./elements/point-map.js");
+if (document.querySelector("picture-zoom")) await import("./elements/picture-zoom.js");
 
 document.documentElement.dataset.scripts = "here";

@@ -1,5 +1,7 @@
 // <drop-zone>: dropped, pasted or chosen files, and dropped addresses, go into the form inside and send it.
 // With the attribute `page` it takes whatever is dropped anywhere on the page, and what is pasted.
+import { keepSent } from "./kept-files.js";
+
 export const ITEM = "application/x-morelike-item";
 
 customElements.define("drop-zone", class extends HTMLElement {
@@ -15,9 +17,9 @@ customElements.define("drop-zone", class extends HTMLElement {
     on(area, "dragleave", (event) => { if (!event.relatedTarget || event.target === this) this.removeAttribute("over"); });
     on(area, "drop", (event) => this.dropped(event));
     on(this.file, "change", () => { if (this.file.files.length) this.send(); });
-    on(this.form, "submit", (event) => { if (!event.defaultPrevented) this.setAttribute("busy", ""); });
+    on(this.form, "submit", (event) => this.sending(event));
     on(window, "pageshow", () => this.removeAttribute("busy"));
-    if (whole) on(document, "paste", (event) => this.pasted(event));
+    on(area, "paste", (event) => this.pasted(event));
     const target = this.querySelector("[data-target]");
     if (target) on(target, "change", () => { this.form.action = target.value; });
   }
@@ -61,6 +63,7 @@ customElements.define("drop-zone", class extends HTMLElement {
   }
 
   pasted(event) {
+    if (event.defaultPrevented) return;
     const files = event.clipboardData?.files;
     if (files?.length) {
       event.preventDefault();
@@ -89,5 +92,15 @@ customElements.define("drop-zone", class extends HTMLElement {
 
   send() {
     this.form.requestSubmit();
+  }
+
+  // What is asked with is kept in this browser first, for a search that is opened again later.
+  async sending(event) {
+    if (event.defaultPrevented) return;
+    this.setAttribute("busy", "");
+    if (!this.form.action.endsWith("/ask")) return;
+    event.preventDefault();
+    await keepSent([...this.file.files], this.form.elements.q?.value.trim() ?? "");
+    if (this.isConnected) this.form.submit();
   }
 });

@@ -1,5 +1,7 @@
 // <molecule-drawing for="q">: an editor beside the field with that id. A drawing writes its SMILES into the field, a SMILES
 // that is written there changes the drawing. The editor is fetched when somebody opens it for the first time.
+import { _ } from "./strings.js";
+
 const EDITOR = new URL("../vendor/openchemlib/openchemlib.js", import.meta.url).href;
 const LONGEST = 600; // letters of a SMILES that is drawn while it is typed
 
@@ -32,11 +34,11 @@ customElements.define("molecule-drawing", class extends HTMLElement {
   }
 
   async begin() {
-    this.tell("The editor is coming …");
+    this.tell(_("The editor is coming …"));
     try {
       this.chemistry ??= await import(EDITOR);
     } catch {
-      this.tell("The editor could not be loaded. Is the server still running?");
+      this.tell(_("The editor could not be loaded. Is the server still running?"));
       return;
     }
     if (!this.isConnected || this.editor) return;
@@ -44,7 +46,7 @@ customElements.define("molecule-drawing", class extends HTMLElement {
     const place = document.createElement("div");
     place.className = "editor";
     place.setAttribute("role", "group");
-    place.setAttribute("aria-label", "A molecule to draw; its SMILES can be typed into the field above instead");
+    place.setAttribute("aria-label", _("A molecule to draw; its SMILES can be typed into the field above instead"));
     this.append(place);
     // not its own element: that writes a style into the page, which the policy forbids
     this.editor = new this.chemistry.CanvasEditor(place);

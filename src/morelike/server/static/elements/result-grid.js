@@ -1,5 +1,12 @@
-// <result-grid>: walk over pictures, or over passages, with the arrows, steer with + and −, open with o, play with p, drag a picture onto the board.
+// <result-grid>: walk over pictures, or over passages, with the arrows, steer with + and −, open with o, play with p, ask
+// why with w, enlarge with l or Space, pick with x, drag a picture onto the board. Further hits come by themselves when
+// the end is near; an item that is there already is not shown twice.
 import { ITEM } from "./drop-zone.js";
+
+const NEAR = "600px"; // below what is seen
+const PRESSED = {
+  "+": ".plus", "-": ".minus", "−": ".minus", o: ".name", p: ".moment", w: ".why", l: ".enlarge", " ": ".enlarge", x: "[data-pick]", X: "[data-pick]",
+};
 
 customElements.define("result-grid", class extends HTMLElement {
   connectedCallback() {
@@ -8,12 +15,58 @@ customElements.define("result-grid", class extends HTMLElement {
       const hit = event.target.closest?.("[data-item]");
       if (hit) event.dataTransfer.setData(ITEM, hit.dataset.item);
     });
+    this.addEventListener("click", (event) => { // a button that goes takes the focus along
+      const more = event.target.closest?.(".more");
+      if (!more) return;
+      this.asked = true;
+      if (more.contains(document.activeElement)) this.waiting = more;
+    });
     this.stop = new AbortController();
     document.addEventListener("keydown", (event) => this.enter(event), { signal: this.stop.signal });
+    this.follow();
   }
 
   disconnectedCallback() {
     this.stop.abort();
+    this.near.disconnect();
+    this.grown.disconnect();
+  }
+
+  follow() {
+    this.near = new IntersectionObserver((seen) => {
+      for (const { isIntersecting, target } of seen) {
+        if (!isIntersecting || this.querySelector("#hits > [hidden]")) continue; // below the slider: so are further ones
+        this.near.unobserve(target); // once: what fails waits for the button
+        target.click();
+      }
+    }, { rootMargin: `0px 0px ${NEAR}` });
+    this.grown = new MutationObserver((changes) => this.grew(changes));
+    this.grown.observe(this, { childList: true, subtree: true });
+    this.watch();
+  }
+
+  watch() {
+    const more = this.querySelector(".more a[hx-get]:not([data-again])");
+    if (more) this.near.observe(more);
+  }
+
+  grew(changes) {
+    const fresh = changes.flatMap(({ target, addedNodes }) => (target.id === "hits" ? [...addedNodes] : []));
+    const hits = fresh.filter((node) => node.isConnected && node.matches?.("[data-item]"));
+    const stood = new Set();
+    for (const hit of this.querySelectorAll("#hits > [data-item]")) {
+      if (stood.has(hit.dataset.item)) hit.remove();
+      stood.add(hit.dataset.item);
+    }
+    if (!hits.length) return;
+    if (this.asked) document.querySelector("threshold-slider")?.apply();
+    if (this.waiting && !this.waiting.isConnected && document.activeElement === document.body) {
+      const first = hits.find((hit) => hit.isConnected && !hit.hidden);
+      first?.querySelector(":scope > :is(.picture, .like)")?.focus({ preventScroll: true });
+    }
+    this.asked = false;
+    this.waiting = null;
+    this.watch();
   }
 
   get pictures() {
@@ -34,9 +87,13 @@ customElements.define("result-grid", class extends HTMLElement {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const hit = event.target.closest(".hit");
     if (!hit) return;
-    const link = { "+": ".plus", "-": ".minus", "−": ".minus", o: ".name", p: ".moment" }[event.key];
+    if (event.target.matches("input, button, summary") && event.key === " ") return;
+    const link = PRESSED[event.key];
     if (link) {
-      hit.querySelector(link)?.click();
+      const pressed = hit.querySelector(link);
+      if (event.key === " " && !pressed) return;
+      event.preventDefault();
+      pressed?.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true, shiftKey: event.key === "X" }));
       return;
     }
     const next = this.next(hit.querySelector(":scope > :is(.picture, .like)"), event.key);

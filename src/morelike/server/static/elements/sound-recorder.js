@@ -1,11 +1,13 @@
 // <sound-recorder>: the microphone as an example: press, make a sound, press again; at most thirty seconds. What was
 // recorded goes into the form around it, as a file that was chosen would.
+import { _ } from "./strings.js";
+
 const LONGEST = 30;
 const TYPES = { "audio/webm;codecs=opus": "webm", "audio/ogg;codecs=opus": "ogg", "audio/mp4": "m4a" };
 const REASONS = {
-  NotAllowedError: "The browser was not allowed to use the microphone. Allow it in the address bar, then record again.",
-  NotFoundError: "There is no microphone here.",
-  NotReadableError: "The microphone is used by something else.",
+  NotAllowedError: _("The browser was not allowed to use the microphone. Allow it in the address bar, then record again."),
+  NotFoundError: _("There is no microphone here."),
+  NotReadableError: _("The microphone is used by something else."),
 };
 
 customElements.define("sound-recorder", class extends HTMLElement {
@@ -42,7 +44,7 @@ customElements.define("sound-recorder", class extends HTMLElement {
         audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false },
       });
     } catch (error) {
-      this.tell(REASONS[error.name] ?? `The microphone cannot be used: ${error.message}`);
+      this.tell(REASONS[error.name] ?? _("The microphone cannot be used: %(reason)s", { reason: error.message }));
       return;
     } finally {
       this.asking = false;
@@ -57,7 +59,7 @@ customElements.define("sound-recorder", class extends HTMLElement {
     this.recorder.addEventListener("stop", () => this.hand(parts));
     this.recorder.start();
     this.began = performance.now();
-    this.look("Stop", true);
+    this.look(_("Stop"), true);
     this.listen();
   }
 
@@ -71,7 +73,7 @@ customElements.define("sound-recorder", class extends HTMLElement {
       meter.getFloatTimeDomainData(samples);
       const loud = Math.sqrt(samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length);
       this.querySelector("meter").value = Math.min(1, Math.max(0, 1 + Math.log10(loud + 1e-6) / 3)); // -60 dB to 0
-      this.button.querySelector("span").textContent = `Stop (${Math.floor(passed)} s)`;
+      this.button.querySelector("span").textContent = _("Stop (%(seconds)s s)", { seconds: Math.floor(passed) });
       if (passed >= LONGEST) this.finish();
     }, 100);
   }
@@ -86,9 +88,9 @@ customElements.define("sound-recorder", class extends HTMLElement {
     const wanted = this.isConnected;
     this.release();
     if (!wanted) return;
-    this.look("Record", false);
+    this.look(_("Record"), false);
     if (!file.size) {
-      this.tell("Nothing was recorded.");
+      this.tell(_("Nothing was recorded."));
       return;
     }
     this.closest("drop-zone").take([file]);

@@ -1,22 +1,33 @@
 // <upload-queue to="…">: sends chosen or dropped files and folders in small groups, says how far it is, and which
-// files could not be used. Each group is durable and searchable when its answer is here.
-import { count } from "./words.js";
+// files could not be used. Each group is durable and searchable when its answer is here. It can be paused; what is
+// cancelled was not sent, and is counted as that.
+import { filesIn } from "./dropped-files.js";
+import { _, ngettext } from "./strings.js";
+import { count, size } from "./words.js";
 
 const MOST_FILES = 16;
 const MOST_BYTES = 24 * 1024 * 1024;
+const LARGE = 8 * 1024 * 1024;
 const AT_ONCE = 2;
 const TRIES = 6;
+const MOST_NAMED = 200;
 
 customElements.define("upload-queue", class extends HTMLElement {
   connectedCallback() {
     this.waiting = [];
     this.flying = new Map();
-    this.tally = { files: 0, done: 0, bytes: 0, sent: 0, added: 0, same: 0, rejected: 0 };
+    this.resting = new Set(); // groups whose next try waits for its time
+    this.failures = [];
+    this.paused = false;
+    this.tally = { files: 0, done: 0, bytes: 0, sent: 0, added: 0, same: 0, rejected: 0, unsent: 0, cancelled: 0 };
     this.area = this.querySelector(".dropping");
     for (const input of this.querySelectorAll("input[type=file]")) {
       input.addEventListener("change", () => { this.enqueue([...input.files]); input.value = ""; });
     }
     this.querySelector("form").addEventListener("submit", (event) => event.preventDefault());
+    this.querySelector("[data-pause]").addEventListener("click", () => this.pause(!this.paused));
+    this.querySelector("[data-cancel]").addEventListener("click", () => this.cancel());
+    this.querySelector("[data-again]").addEventListener("click", () => this.again());
     this.stop = new AbortController();
     const { signal } = this.stop;
     document.addEventListener("dragover", (event) => this.over(event), { signal });
@@ -25,11 +36,16 @@ customElements.define("upload-queue", class extends HTMLElement {
     document.addEventListener("paste", (event) => {
       if (event.clipboardData?.files.length) this.enqueue([...event.clipboardData.files]);
     }, { signal });
+    window.addEventListener("beforeunload", (event) => { if (this.busy) event.preventDefault(); }, { signal });
   }
 
   disconnectedCallback() {
     this.stop.abort();
     for (const request of this.flying.keys()) request.abort();
+  }
+
+  get busy() {
+    return this.waiting.length + this.flying.size + this.resting.size > 0;
   }
 
   over(event) {
@@ -42,30 +58,7 @@ customElements.define("upload-queue", class extends HTMLElement {
     delete this.area.dataset.over;
     if (!event.dataTransfer?.types.includes("Files")) return;
     event.preventDefault();
-    // the entries have to be asked for before anything is awaited
-    const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
-    const files = [...event.dataTransfer.files];
-    this.enqueue(entries.some((entry) => entry.isDirectory) ? await this.within(entries) : files);
-  }
-
-  // All files in dropped folders, however deep.
-  async within(entries) {
-    const files = [];
-    const left = [...entries];
-    while (left.length) {
-      const entry = left.pop();
-      if (entry.isFile) {
-        files.push(await new Promise((resolve, reject) => entry.file(resolve, reject)));
-        continue;
-      }
-      const reader = entry.createReader();
-      for (;;) { // a reader gives a hundred at a time
-        const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
-        if (!some.length) break;
-        left.push(...some);
-      }
-    }
-    return files;
+    this.enqueue(await filesIn(event.dataTransfer));
   }
 
   enqueue(files) {
@@ -75,9 +68,12 @@ customElements.define("upload-queue", class extends HTMLElement {
     this.tally.files += seen.length;
     for (const file of seen) this.tally.bytes += file.size;
     this.querySelector(".queue").hidden = false;
-    this.querySelector(".after").hidden = true;
-    while (this.flying.size < AT_ONCE && this.waiting.length) this.send(this.group(), 1);
+    this.go();
     this.show();
+  }
+
+  go() {
+    while (!this.paused && this.flying.size + this.resting.size < AT_ONCE && this.waiting.length) this.send(this.group(), 1);
   }
 
   group() {
@@ -95,8 +91,12 @@ customElements.define("upload-queue", class extends HTMLElement {
     const body = new FormData();
     for (const file of group) body.append("files", file, file.name);
     for (const tag of this.tags()) body.append("tags", tag);
-    this.flying.set(request, 0);
-    request.upload.addEventListener("progress", (event) => { this.flying.set(request, event.loaded); this.show(); });
+    this.flying.set(request, { group, loaded: 0, line: this.largeLine(group) });
+    request.upload.addEventListener("progress", (event) => {
+      const flight = this.flying.get(request);
+      if (flight) flight.loaded = event.loaded;
+      this.show();
+    });
     request.addEventListener("loadend", () => this.ended(request, group, tried));
     request.open("POST", this.getAttribute("to"));
     request.responseType = "json";
@@ -104,40 +104,114 @@ customElements.define("upload-queue", class extends HTMLElement {
   }
 
   ended(request, group, tried) {
+    const flight = this.flying.get(request);
+    if (!flight) return; // it was called off, and is counted already
+    flight.line?.remove();
     this.flying.delete(request);
     const answer = request.response ?? {};
-    const again = [0, 429, 503].includes(request.status) && tried < TRIES;
-    if (again) {
+    if ([0, 429, 503].includes(request.status) && tried < TRIES) {
       const seconds = Number(request.getResponseHeader("Retry-After")) || 1;
-      setTimeout(() => { if (this.isConnected) this.send(group, tried + 1); }, seconds * 1000 * tried);
-      return;
-    }
-    if (request.status === 413 && group.length > 1) { // too much at once: one by one
+      this.rest(group, tried, seconds * 1000 * tried);
+    } else if (request.status === 413 && group.length > 1) { // too much at once: one by one
       for (const file of group) this.send([file], TRIES);
       return;
-    }
-    this.tally.done += group.length;
-    for (const file of group) this.tally.sent += file.size;
-    if (request.status === 200 || request.status === 201) {
+    } else if (request.status === 200 || request.status === 201) {
+      this.settle(group);
       this.tally.added += answer.added;
       this.tally.same += answer.same;
       this.tally.rejected += answer.rejected;
-      for (const file of answer.files) if (file.reason) this.fail(file.name, file.reason); // or some of what is in it
+      for (const file of answer.files) if (file.reason) this.say(file.name, file.reason); // or some of what is in it
     } else {
-      const why = answer.detail ? [answer.detail, answer.hint].filter(Boolean).join(": ") : "the server does not answer";
-      this.tally.rejected += group.length;
-      for (const file of group) this.fail(file.name, why);
+      const why = answer.detail ? [answer.detail, answer.hint].filter(Boolean).join(": ") : _("the server does not answer");
+      this.settle(group);
+      this.tally.unsent += group.length;
+      for (const file of group) this.failures.push({ file, line: this.say(file.name, why) });
     }
-    if (this.waiting.length) this.send(this.group(), 1);
+    this.go();
     this.show();
   }
 
-  fail(name, reason) {
+  rest(group, tried, time) {
+    const resting = { group };
+    this.resting.add(resting);
+    setTimeout(() => {
+      if (!this.isConnected || !this.resting.delete(resting)) return;
+      if (this.paused) this.waiting.unshift(...group);
+      else this.send(group, tried + 1);
+      this.show();
+    }, time);
+  }
+
+  settle(group) {
+    this.tally.done += group.length;
+    for (const file of group) this.tally.sent += file.size;
+  }
+
+  pause(wanted) {
+    this.paused = wanted;
+    const button = this.querySelector("[data-pause]");
+    button.setAttribute("aria-pressed", String(wanted));
+    button.querySelector("span").textContent = wanted ? _("Go on") : _("Pause");
+    if (!wanted) this.go();
+    this.show();
+  }
+
+  // What is on its way may have arrived: only its answer would say so, and nobody waits for that.
+  cancel() {
+    const flying = [...this.flying];
+    this.flying.clear();
+    for (const [request, { line }] of flying) {
+      line?.remove();
+      request.abort();
+    }
+    const groups = [...flying.map(([, { group }]) => group), ...[...this.resting].map(({ group }) => group), this.waiting];
+    for (const group of groups) {
+      this.settle(group);
+      this.tally.cancelled += group.length;
+    }
+    this.resting.clear();
+    this.waiting = [];
+    this.paused = false;
+    this.pause(false);
+  }
+
+  again() {
+    const failures = this.failures;
+    this.failures = [];
+    for (const { line } of failures) line?.remove();
+    this.tally.unsent -= failures.length;
+    this.tally.done -= failures.length;
+    for (const { file } of failures) this.tally.sent -= file.size;
+    this.waiting.push(...failures.map(({ file }) => file));
+    this.go();
+    this.show();
+  }
+
+  say(name, reason) {
+    const list = this.querySelector(".failed");
+    if (list.childElementCount >= MOST_NAMED) return null; // the ledger has them all
     const line = document.createElement("li");
     const what = document.createElement("strong");
     what.textContent = name;
     line.append(what, ` ${reason}`);
-    this.querySelector(".failed").append(line);
+    list.append(line);
+    return line;
+  }
+
+  // A large file travels alone, and has a bar of its own.
+  largeLine(group) {
+    const large = group.find((file) => file.size >= LARGE);
+    if (!large) return null;
+    const line = document.createElement("li");
+    const name = document.createElement("span");
+    const bar = document.createElement("progress");
+    const told = document.createElement("span");
+    name.textContent = large.name;
+    bar.max = large.size;
+    bar.setAttribute("aria-label", large.name);
+    line.append(name, bar, told);
+    this.querySelector(".large").append(line);
+    return line;
   }
 
   tags() {
@@ -145,23 +219,41 @@ customElements.define("upload-queue", class extends HTMLElement {
   }
 
   show() {
-    const { files, done, bytes, sent, added, same, rejected } = this.tally;
-    const under = [...this.flying.values()].reduce((sum, loaded) => sum + loaded, 0);
-    const bar = this.querySelector("progress");
-    const finished = done >= files;
-    bar.value = finished ? 1 : Math.min(0.999, (sent + under) / Math.max(bytes, 1));
-    const words = [`${count(done)} of ${count(files)}`, `${count(added)} added`];
-    if (same) words.push(`${count(same)} there already`);
-    if (rejected) words.push(`${count(rejected)} rejected`);
+    const { files, done, bytes, sent, added, same, rejected, unsent, cancelled } = this.tally;
+    let under = 0;
+    for (const { loaded, line, group } of this.flying.values()) {
+      under += loaded;
+      if (!line) continue;
+      const all = group.reduce((sum, file) => sum + file.size, 0);
+      line.querySelector("progress").value = Math.min(loaded, all);
+      line.lastChild.textContent = loaded < all
+        ? _("%(done)s of %(total)s", { done: size(loaded), total: size(all) })
+        : _("is being read");
+    }
+    const finished = !this.busy;
+    this.querySelector(".queue > progress").value = finished ? 1 : Math.min(0.999, (sent + under) / Math.max(bytes, 1));
+    const words = [
+      _("%(done)s of %(total)s", { done: count(done), total: count(files) }),
+      ngettext("%(n)s added", "%(n)s added", added, { n: count(added) }),
+    ];
+    if (same) words.push(_("%(n)s there already", { n: count(same) }));
+    if (rejected) words.push(ngettext("%(n)s rejected", "%(n)s rejected", rejected, { n: count(rejected) }));
+    if (unsent) words.push(_("%(n)s not sent", { n: count(unsent) }));
+    if (cancelled) words.push(_("%(n)s cancelled", { n: count(cancelled) }));
+    if (this.paused && !finished) words.push(_("paused"));
     this.querySelector(".tally").textContent = words.join(" · ");
-    if (finished) this.after(rejected);
+    this.querySelector("[data-pause]").hidden = finished;
+    this.querySelector("[data-cancel]").hidden = finished;
+    this.querySelector("[data-again]").hidden = !finished || !this.failures.length;
+    this.after(finished);
   }
 
-  after(rejected) {
+  after(finished) {
     const after = this.querySelector(".after");
-    after.replaceChildren(this.link("search", "Search them"));
-    if (rejected) after.append(" · ", this.link("ledger", "See what could not be used"));
-    after.hidden = false;
+    after.hidden = !finished;
+    if (!finished) return;
+    after.replaceChildren(this.link("search", _("Search them")));
+    if (this.tally.rejected) after.append(" · ", this.link("ledger", _("See what could not be used")));
   }
 
   link(attribute, words) {

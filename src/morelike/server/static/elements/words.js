@@ -5,6 +5,24 @@ export const count = (value) => value.toLocaleString("en").replaceAll(",", "\u20
 
 const TALLIED = [["same", _("there already")], ["rejected", _("rejected")]];
 
+// Bytes for people: `1.4 MB`.
+export function size(bytes) {
+  if (bytes < 1000) return `${bytes} B`;
+  let value = bytes;
+  for (const unit of ["kB", "MB", "GB", "TB"]) {
+    value /= 1000;
+    if (value < 999.5 || unit === "TB") return `${value >= 100 ? Math.round(value) : value.toFixed(1)} ${unit}`;
+  }
+}
+
+// How long something takes: `8 s`, `3 min 20 s`, `2 h 5 min`.
+export function lasting(time) {
+  const whole = Math.max(0, Math.round(time));
+  const [hours, minutes, seconds] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  if (hours) return _("%(hours)s h %(minutes)s min", { hours, minutes });
+  return minutes ? _("%(minutes)s min %(seconds)s s", { minutes, seconds }) : _("%(n)s s", { n: seconds });
+}
+
 // A job's progress in one line.
 export function tallyOf(progress) {
   const words = [];
@@ -15,7 +33,7 @@ export function tallyOf(progress) {
   }
   for (const [name, label] of TALLIED) if (progress[name]) words.push(`${count(progress[name])} ${label}`);
   if (progress.rate) words.push(_("%(rate)s a second", { rate: Math.round(progress.rate) }));
-  if (progress.eta) words.push(_("%(seconds)s s left", { seconds: Math.round(progress.eta) }));
+  if (progress.eta) words.push(_("%(time)s left", { time: lasting(progress.eta) }));
   if (progress.note) words.push(progress.note);
   return words.join(" · ");
 }

@@ -1,6 +1,8 @@
 // <written-search path="/c/NAME" called="NAME">: the answers follow what is written or drawn. What is only half written is said beside
 // the field, and the answers stay; the answer to an earlier letter never takes the place of a later one's.
 import htmx from "../vendor/htmx/htmx.esm.min.js";
+import { keepPictures } from "./re-ranking.js";
+import { _ } from "./strings.js";
 
 const PAUSE = 300; // milliseconds after the last letter
 const ELSEWHERE = /^https?:\/\//i; // an address is fetched by the server: the form is sent for it
@@ -93,7 +95,7 @@ customElements.define("written-search", class extends HTMLElement {
       const text = await answer.text();
       if (mine === this.number) this.answered(answer, text, wanted);
     } catch (error) {
-      if (mine === this.number && error.name !== "AbortError") this.tell("The server does not answer. Is it still running?");
+      if (mine === this.number && error.name !== "AbortError") this.tell(_("The server does not answer. Is it still running?"));
     } finally {
       if (mine === this.number) this.removeAttribute("busy");
     }
@@ -107,7 +109,7 @@ customElements.define("written-search", class extends HTMLElement {
     const page = new DOMParser().parseFromString(text, "text/html");
     const fresh = page.querySelector("#answered");
     if (fresh) this.show(fresh, answer.headers.get("HX-Push-Url"), wanted);
-    else this.tell(page.querySelector("#unread, .alert strong, main .lead")?.textContent ?? "The server could not answer.");
+    else this.tell(page.querySelector("#unread, .alert strong, main .lead")?.textContent ?? _("The server could not answer."));
   }
 
   tell(sentence) {
@@ -120,6 +122,7 @@ customElements.define("written-search", class extends HTMLElement {
     for (const alert of this.querySelectorAll(":scope > .alert")) alert.remove();
     const old = this.querySelector("#answered");
     const focused = old.contains(document.activeElement) ? document.activeElement.id : "";
+    keepPictures(old, fresh);
     old.replaceWith(fresh);
     htmx.process(fresh);
     if (focused) fresh.querySelector(`#${CSS.escape(focused)}`)?.focus({ preventScroll: true });
