@@ -350,10 +350,8 @@ class Query:
     """Say why each hit is one, and where the time went."""
     options: Metadata = field(default_factory=dict)
     """What the mode can be told: ``alpha`` and ``beta`` of ``tversky``, ``rescore`` of ``similar`` …; JSON values."""
-    timed: bool = False
-    """Say where the time went, whether or not it is to be explained."""
-    space: int | None = None
-    """The id of a space to ask alone, whether or not it is the one that is searched; None: those that are."""
+    timed: bool = False  # say where the time went, whether or not it is to be explained
+    space: int | None = None  # the id of one to ask alone, active or not; None: those that are
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,9 @@ LOOK = """() => ({
   headings: document.querySelectorAll("h1").length,
   unsized: [...document.images].filter((one) => !one.getAttribute("width") || !one.getAttribute("height"))
     .map((one) => one.outerHTML.slice(0, 120)),
+  unseen: [...document.querySelectorAll("main section")]
+    .filter((one) => !one.closest("[hidden], dialog") && !one.getClientRects().length)
+    .map((one) => one.outerHTML.slice(0, 120)),
   twice: [...document.querySelectorAll("[id]")].map((one) => one.id)
     .filter((id, at, all) => all.indexOf(id) !== at),
 })"""
@@ -85,6 +88,7 @@ def test_every_page(watched: Watched, every: Every) -> None:
             "lang": seen["lang"] if seen["lang"] != "en" else None,
             "unsized": seen["unsized"],
             "twice": seen["twice"],
+            "unseen": seen["unseen"],
             "wide": scrolled(page),
             "axe": axe_faults(page, address),
         }
