@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from morelike.times import clock
 from morelike.types import Hit
 
-__all__ = ["alignment_lines", "alignment_of", "shared_line", "units_of", "where_of"]
+__all__ = ["FIGURES", "alignment_lines", "alignment_of", "shared_line", "units_of", "where_of"]
 
 THIN_SPACE = "\u2009"
+_ALIGNED = {"bases": "%(count)s of %(length)s bases", "residues": "%(count)s of %(length)s residues"}
+_IDENTITY, _BITS, _BACK, _APART = "%(share)s %% identity", "%(count)s bits", "other strand", "not aligned"
+_CONTAINED, _ANI = "%(share)s %% contained", "ANI %(share)s %%"
+FIGURES = (*_ALIGNED.values(), _IDENTITY, _BITS, _BACK, _APART, _CONTAINED, _ANI)
+"""What is said of figures, for who says it in another language."""
 
 
-def units_of(hit: Hit) -> list[str]:
-    """The hit's figures as people of the field write them; none where its score says all."""
+def _plain(sentence: str, **values: str) -> str:
+    return sentence % values if values else sentence
+
+
+def units_of(hit: Hit, say: Callable[..., str] = _plain) -> list[str]:
+    """The hit's figures as people of the field write them; none where its score says all.
+
+    ``say``: puts one of ``FIGURES`` into a language, with the values of its ``%(names)s``.
+    """
     unit = hit.unit
     if "identity" in unit:
-        return _aligned(hit)
+        return _aligned(hit, say)
     if "containment" in unit:
-        ani = [f"ANI {100 * unit['ani']:.1f} %"] if unit.get("ani") else []
-        return [f"{100 * unit['containment']:.1f} % contained", *ani]
+        ani = [say(_ANI, share=f"{100 * unit['ani']:.1f}")] if unit.get("ani") else []
+        return [say(_CONTAINED, share=f"{100 * unit['containment']:.1f}"), *ani]
     return [f"{name.capitalize()} {unit[name]:.3f}" for name in ("tversky", "tanimoto") if name in unit]
 
 
@@ -86,18 +98,18 @@ def _atoms(part: Mapping[str, Any]) -> str:
     return f"{said or 'none'} ({100 * part.get('share', 0.0):.0f} %)"
 
 
-def _aligned(hit: Hit) -> list[str]:
+def _aligned(hit: Hit, say: Callable[..., str]) -> list[str]:
     unit, alignment = hit.unit, alignment_of(hit)
     if not unit["identity"]:
-        return ["not aligned"]
+        return [say(_APART)]
     letters = "residues" if alignment.get("alphabet") == "protein" else "bases"
-    words = [f"{100 * unit['identity']:.1f} % identity"]
+    words = [say(_IDENTITY, share=f"{100 * unit['identity']:.1f}")]
     if unit.get("aligned") and unit.get("length"):
-        words.append(f"{_count(unit['aligned'])} of {_count(unit['length'])} {letters}")
+        words.append(say(_ALIGNED[letters], count=_count(unit["aligned"]), length=_count(unit["length"])))
     if "bits" in unit:
-        words.append(f"{_count(unit['bits'])} bits")
+        words.append(say(_BITS, count=_count(unit["bits"])))
     if alignment.get("strand") == "-":
-        words.append("other strand")
+        words.append(say(_BACK))
     return words
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -168,3 +169,13 @@ def test_the_files_of_the_languages_are_whole() -> None:
     ran = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
 
     assert (ran.returncode, ran.stderr) == (0, ""), ran.stdout[-4000:]
+
+
+@pytest.mark.parametrize(
+    "template", sorted((ROOT / "src/morelike/server/templates").rglob("*.html")), ids=lambda one: one.name
+)
+def test_templates_say_only_sentences_of_their_own(template: Path) -> None:
+    """What ``_`` and ``ngettext`` of a template are given counts as markup: a variable goes through ``said``."""
+    text = template.read_text(encoding="utf-8")
+
+    assert re.findall(r"\b(?:_|n?gettext)\(\s*(?![\"'])\S+", text) == []

@@ -24,7 +24,7 @@ FORMULAS = ("=1+1", "+1", "-1+2", "@SUM(A1)", " =1", "\t=1", "\uff1d1")
 
 def item(number: int = 0, uri: str = "/srv/pictures/beach.jpg", name: str = "", **more: Any) -> Item:
     digest = ContentDigest(f"{number:064x}", "", 10)
-    source = Source(uri, name or uri.rpartition("/")[2], 10)
+    source = Source(uri, name or uri.removeprefix("upload:").rpartition("/")[2], 10)
     made = Item(
         f"{number:064x}",
         "ready",

@@ -80,7 +80,7 @@ def translations(language: str) -> gettext.NullTranslations:
 
 def _(sentence: str, /, **values: object) -> str:
     """The sentence in the language that is spoken, with its ``%(names)s`` filled in."""
-    said = translations(spoken()).gettext(sentence)
+    said = translations(spoken()).gettext(sentence) if sentence else ""  # the file's own header stands under ""
     return said % values if values else said
 
 

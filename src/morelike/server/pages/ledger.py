@@ -46,6 +46,13 @@ HINTS: Mapping[str, str] = {
     "encode": N_("It can be read, and the encoder failed on it. Try again; if it stays, another encoder may take it."),
     "reembed": N_("It is searched with the old encoder still. Bring its file back, then change the encoder again."),
 }
+STAGES: Mapping[str, str] = {
+    "sniff": N_("recognising"),
+    "decode": N_("decoding"),
+    "source": N_("reading"),
+    "encode": N_("encoding"),
+    "reembed": N_("changing the encoder"),
+}
 NOT_KEPT = N_("Nothing of it was kept: send the file again.")
 _NUMBERS = re.compile(r"\d+")
 _COPY = re.compile(r"the same bytes as (.{1,4000}?): (?=\S)")
@@ -114,6 +121,11 @@ def hint_of(stage: str) -> str:
     return _(HINTS[stage]) if stage in HINTS else ""
 
 
+def stage_of(stage: str) -> str:
+    """What a person calls it."""
+    return _(STAGES[stage]) if stage in STAGES else stage
+
+
 def grouped(rows: Sequence[Rejection]) -> list[Group]:
     """By stage and reason, the largest first."""
     counts = Counter((row.stage, reason_of(row)[:LONGEST]) for row in rows)
@@ -157,6 +169,7 @@ def rejected_page(request: Request, name: str, offset: int = 0, forgotten: int =
         address=lambda **changes: f"{here}?{sifting.query(**changes)}".rstrip("?"),
         table=f"{here}.csv?{sifting.query()}".rstrip("?"),
         hint_of=hint_of,
+        stage_of=stage_of,
         kept=lambda row: _(NOT_KEPT) if _is_lost(row) else "",
         most=MOST_CHOSEN,
         forgotten=forgotten,

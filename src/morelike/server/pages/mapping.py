@@ -16,7 +16,7 @@ from morelike.project import Map
 from morelike.records import Job
 from morelike.server.deps import parts_of
 from morelike.server.errors import status_of
-from morelike.server.pages.language import N_, _
+from morelike.server.pages.nouns import kind_of
 from morelike.server.pages.reading import openings
 from morelike.server.pages.routing import SentForm, page_router
 from morelike.server.pages.view import collection_path, library_of, redirect, render
@@ -30,14 +30,6 @@ SHAPES: Final = 4
 """Hues times shapes are the clusters that look different; the map's script and sheet know both numbers."""
 RECENT: Final = 100
 """Jobs among which one of this map is looked for."""
-KINDS: Final = {
-    "audio": N_("sound"),
-    "image": N_("pictures"),
-    "molecule": N_("molecules"),
-    "sequence": N_("letters"),
-    "text": N_("words"),
-}
-"""What is compared in a space, as a person says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +109,7 @@ def _page(
         count=opened.count(),
         kind=found.kind if found is not None else kind or (kinds[0] if kinds else ""),
         kinds=kinds,
-        compared=lambda one: _(KINDS[one]) if one in KINDS else one,
+        compared=kind_of,
         found=found,
         clusters=_rows(found) if found is not None else (),
         job=job if job is not None and (job.state != "done" or found is None) else None,

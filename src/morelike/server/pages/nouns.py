@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from morelike.server.pages.language import N_, NN_, _, ngettext
 
-__all__ = ["example_filter", "icon_of", "noun_of", "nouns_of", "takes_of"]
+__all__ = ["example_filter", "icon_of", "kind_of", "noun_of", "nouns_of", "takes_of"]
 
 NOUNS = {
     "audio": NN_("sound", "sounds"),
@@ -17,6 +17,15 @@ NOUNS = {
     "video": NN_("film", "films"),
 }
 FILE = NN_("file", "files")
+KINDS = {
+    "audio": N_("sound"),
+    "composed": N_("pictures changed by words"),
+    "image": N_("pictures"),
+    "molecule": N_("molecules"),
+    "sequence": N_("letters"),
+    "text": N_("words"),
+}
+"""What encoders compare."""
 ICONS = {
     "audio": "sound",
     "document": "document",
@@ -62,6 +71,11 @@ def noun_of(modality: str) -> str:
 def nouns_of(modality: str) -> str:
     """What a person calls its items."""
     return ngettext(*NOUNS.get(modality, FILE), 2)
+
+
+def kind_of(kind: str) -> str:
+    """What a person calls what an encoder compares."""
+    return _(KINDS[kind]) if kind in KINDS else kind
 
 
 def icon_of(modality: str) -> str:

@@ -5,15 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from morelike.explained import alignment_lines, alignment_of, units_of
-from morelike.server.pages.language import ngettext
-from morelike.types import Item, Source
+from morelike import explained
+from morelike.explained import alignment_lines, alignment_of
+from morelike.server.pages.language import N_, _, ngettext
+from morelike.types import Hit, Item, Source
 
 __all__ = ["RECORD", "alignment_lines", "alignment_of", "called_of", "facts_of", "record_name", "units_of"]
 
 ENDINGS = (".smi", ".inchi", ".mol")
 """Of names that a record was given for the sake of its bytes."""
 RECORD = "#record="
+FIGURES = (
+    N_("%(count)s of %(length)s bases"),
+    N_("%(count)s of %(length)s residues"),
+    N_("%(share)s %% identity"),
+    N_("%(count)s bits"),
+    N_("other strand"),
+    N_("not aligned"),
+    N_("%(share)s %% contained"),
+    N_("ANI %(share)s %%"),
+)
+"""Those of ``explained``, to be translated."""
+
+
+def units_of(hit: Hit) -> list[str]:
+    """The hit's figures as people of the field write them, in the language that is spoken."""
+    return explained.units_of(hit, _)
 
 
 def record_name(source: Source) -> str:

@@ -25,7 +25,7 @@ from morelike.server.pages.figures import figures_of, place_words, quoted_words,
 from morelike.server.pages.found import found_query
 from morelike.server.pages.knowing import known_as, state_said, yes_or_no
 from morelike.server.pages.language import LANGUAGES, N_, NN_, _, language_of, ngettext, speaking, translations
-from morelike.server.pages.nouns import example_filter, icon_of, noun_of, nouns_of, takes_of
+from morelike.server.pages.nouns import example_filter, icon_of, kind_of, noun_of, nouns_of, takes_of
 from morelike.server.pages.outcomes import outcome_of, spare_of
 from morelike.server.pages.passages import leaf_of, passage_of, title_of
 from morelike.server.pages.telling import alignment_lines, alignment_of, called_of, facts_of, units_of
@@ -325,6 +325,7 @@ def _filters() -> dict[str, Any]:
         "clock": clock,
         "counted": counted,
         "has_words": has_words,
+        "kind_words": kind_of,
         "known": known_as,
         "name": name_of,
         "number": number,
