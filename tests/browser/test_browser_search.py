@@ -150,9 +150,10 @@ def test_back_and_forward(page: Page, served: Served) -> None:
     page.go_back()
     expect(page).to_have_url(re.compile("part=upload"))
     asked(page)
-    assert names(page) == first
+    assert names(page)[: len(first)] == first  # further ones come by themselves where the page stands at its end
     page.reload()
-    assert names(page) == first
+    asked(page)
+    assert names(page)[: len(first)] == first
     page.go_forward()
     expect(page).to_have_url(re.compile("part=item"))
     assert families(page)[0] == other

@@ -149,7 +149,6 @@ def _page(request: Request, job: Job | None = None, error: MorelikeError | None 
         room_said=room_said,
         others_said=others_said,
         size_of=size,
-        named=KEEPS,
         kept=len(kept),
         days=[_day(one, report) for one in daily_of(readings, DAYS_LISTED)],
         days_listed=DAYS_LISTED,

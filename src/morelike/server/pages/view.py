@@ -331,6 +331,7 @@ def _filters() -> dict[str, Any]:
         "number": number,
         "percentile": percentile,
         "place": place_of,
+        "said": _,
         "plain": plain,
         "size": size,
         "span": span_words,
