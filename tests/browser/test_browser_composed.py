@@ -19,8 +19,9 @@ COLOURS = {"red": (250, 20, 20), "green": (20, 250, 20), "blue": (20, 20, 250), 
 
 
 @pytest.fixture
-def scenes(tmp_path: Path) -> Iterator[str]:
+def scenes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A server over ``scenes``: pictures of one colour, whose encoder composes them with the names of colours."""
+    monkeypatch.setenv("MORELIKE_MODELS_CACHE", str(tmp_path / "models"))
     settings = Settings(library=tmp_path / "library", offline=True)
     weights.import_pack(composer_pack(tmp_path / "packs"), settings)
     (tmp_path / "pictures").mkdir()

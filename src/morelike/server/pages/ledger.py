@@ -41,7 +41,7 @@ MOST_CHOSEN = 2000
 LONGEST = 200
 HINTS: Mapping[str, str] = {
     "sniff": N_("It is none of what this collection holds. Add it to another one, or forget it."),
-    "decode": N_("The file is damaged or cut short. Replace it, then try again."),
+    "decode": N_("The file is damaged, cut short, or not what its name says. Replace it, then try again."),
     "source": N_("It could not be read. Is it still there, and may the server read it? Then try again."),
     "encode": N_("It can be read, and the encoder failed on it. Try again; if it stays, another encoder may take it."),
     "reembed": N_("It is searched with the old encoder still. Bring its file back, then change the encoder again."),
