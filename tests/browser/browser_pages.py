@@ -29,10 +29,12 @@ class Served:
 
 
 @contextmanager
-def serving(library: Path, *options: str) -> Iterator[str]:
-    """A ``morelike serve`` process on a free port, ended by its id; its address."""
+def serving(library: Path, *options: str, models: Path | None = None) -> Iterator[str]:
+    """A ``morelike serve`` process on a free port, ended by its id; its address. ``models``: the models cache."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MORELIKE_")}
     environment |= {"MORELIKE_HUB": "http://127.0.0.1:9"}
+    if models is not None:
+        environment["MORELIKE_MODELS_CACHE"] = str(models)
     command = [sys.executable, "-m", "morelike", "--library", str(library), "--quiet", "serve", "--port", "0", "--json"]
     log = library.with_name(f"{library.name}.log")
     with (

@@ -19,17 +19,16 @@ COLOURS = {"red": (250, 20, 20), "green": (20, 250, 20), "blue": (20, 20, 250), 
 
 
 @pytest.fixture
-def scenes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def scenes(tmp_path: Path) -> Iterator[str]:
     """A server over ``scenes``: pictures of one colour, whose encoder composes them with the names of colours."""
-    monkeypatch.setenv("MORELIKE_MODELS_CACHE", str(tmp_path / "models"))
-    settings = Settings(library=tmp_path / "library", offline=True)
+    settings = Settings(library=tmp_path / "library", models_cache=tmp_path / "models", offline=True)
     weights.import_pack(composer_pack(tmp_path / "packs"), settings)
     (tmp_path / "pictures").mkdir()
     for name, colour in COLOURS.items():
         Image.new("RGB", (90, 60), colour).save(tmp_path / "pictures" / f"{name}.png")
     with morelike.open(settings) as library:
         library.collection("scenes", modality="image", encoder="tiny-composer").add(tmp_path / "pictures")
-    with serving(tmp_path / "library") as url:
+    with serving(tmp_path / "library", models=tmp_path / "models") as url:
         yield url
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import browser_journeys as takes
@@ -38,16 +37,7 @@ JOURNEYS = {
 def journeys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server over a library that has one collection, of a picture cut into regions, and a model for composed ones."""
     folder = tmp_path_factory.mktemp("journeys")
-    with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
-        patch.setenv("MORELIKE_MODELS_CACHE", str(folder / "models"))
-        url = stack.enter_context(_fields(folder))
-        patch.undo()  # the server has it; other tests go by the machine's own
-        yield url
-
-
-@contextmanager
-def _fields(folder: Path) -> Iterator[str]:
-    settings = Settings(library=folder / "library", offline=True)
+    settings = Settings(library=folder / "library", models_cache=folder / "models", offline=True)
     weights.import_pack(composer_pack(folder / "packs"), settings)
     picture = Image.new("RGB", (400, 300), (90, 120, 60))
     picture.paste(Image.radial_gradient("L").resize((200, 150)).convert("RGB"), (200, 150))
@@ -55,7 +45,7 @@ def _fields(folder: Path) -> Iterator[str]:
     with morelike.open(settings) as library:
         options = {"regions": "grid"}
         library.collection("fields", modality="image", encoder="classic", options=options).add(folder / "field.png")
-    with serving(folder / "library") as url:
+    with serving(folder / "library", models=folder / "models") as url:
         yield url
 
 
