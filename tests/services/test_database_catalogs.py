@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from databases import KINDS, DatabaseServer
 from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError
 
 from morelike.errors import (
     SchemaTooNew,
@@ -354,6 +356,35 @@ def test_two_take_turns(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
             waiter.result(120)
 
     assert order == ["greedy", "patient", "again"] * 3
+
+
+def test_a_lock_that_came_with_its_timeout_is_held_once(
+    server: DatabaseServer, url: str, opened: Open, tmp_path: Path
+) -> None:
+    """PostgreSQL may grant a session's lock in the moment in which it says that it took too long."""
+    if server.kind != "postgresql":
+        pytest.skip("MySQL says one or the other")
+    from psycopg.errors import LockNotAvailable
+
+    opened()
+    database = database_of(server, url, tmp_path)
+    with database.lock_connection() as late, database.lock_connection() as other:
+        real = late.execute
+
+        def granted_too_late(statement: Any, *given: Any) -> Any:
+            answer = real(statement, *given)
+            if "pg_advisory_lock" in str(statement):
+                raise DBAPIError("", None, LockNotAvailable())
+            return answer
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(late, "execute", granted_too_late)
+            assert database.take(late, "a lock", 1.0)
+        database.give(late, "a lock")
+
+        assert database.take(other, "a lock", 0.0)
+        database.give(other, "a lock")
+    database.close()
 
 
 def test_a_lost_lock_undoes_the_commit(server: DatabaseServer, opened: Open) -> None:

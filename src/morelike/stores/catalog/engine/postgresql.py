@@ -225,7 +225,8 @@ class PostgresDatabase(ServerDatabase):
             connection.execute(text("SELECT pg_advisory_lock(:key)"), key)
         except DBAPIError as error:
             if isinstance(error.orig, LockNotAvailable):
-                return False
+                # a lock that is granted in the moment of the timeout stays with the session, whatever the error says
+                return self.holder(connection, name) == self.session(connection)
             raise
         return True
 
