@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 import morelike
 from morelike.settings import Settings
 
-pytest.importorskip("rdkit", reason="molecules need the extra `molecule`")
+pytest.importorskip("rdkit", reason="molecules need the extra `molecules`")
 
 TAILS = ("O", "N", "Cl", "Br", "F", "C(=O)O", "C#N", "S")
 

@@ -19,7 +19,7 @@ from morelike.server.asked_downloads import Found
 from morelike.shapes import item_shape, source_name
 from morelike.types import Item
 
-__all__ = ["Picked", "csv_of", "json_of", "names_of", "picked", "zip_of"]
+__all__ = ["Picked", "cell_of", "csv_of", "json_of", "names_of", "picked", "zip_of"]
 
 _log = logging.getLogger(__name__)
 
@@ -111,10 +111,10 @@ def csv_of(chosen: Sequence[Picked]) -> Iterator[bytes]:
     text = io.StringIO(newline="")
     text.write("\ufeff")
     writer = csv.writer(text)
-    writer.writerow([*COLUMNS, *(_cell(key) for key in keys)])
+    writer.writerow([*COLUMNS, *(cell_of(key) for key in keys)])
     for start in range(0, len(chosen), ROWS):
         for one, values in zip(chosen[start : start + ROWS], known[start : start + ROWS], strict=True):
-            writer.writerow([_cell(cell) for cell in [*_row(one), *(values.get(key) for key in keys)]])
+            writer.writerow([cell_of(cell) for cell in [*_row(one), *(values.get(key) for key in keys)]])
         yield text.getvalue().encode("utf-8", "replace")
         text.seek(0)
         text.truncate()
@@ -234,7 +234,7 @@ def _row(one: Picked) -> list[Any]:
     return [item.id, _name(item), source_name(item), item.media_type, item.digest.size, tags, *said]
 
 
-def _cell(value: Any) -> Any:
+def cell_of(value: Any) -> Any:
     """A number as it is; of a text that a spreadsheet would take for a formula, the text."""
     if value is None:
         return ""

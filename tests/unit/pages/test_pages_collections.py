@@ -17,10 +17,11 @@ from morelike.library import Library
 from morelike.models.choose import foreseen
 from morelike.records import Job
 from morelike.server.app import create_app
+from morelike.server.downloading import cell_of
 from morelike.server.options import ServerOptions
 from morelike.server.pages.adding import tried_of
 from morelike.server.pages.collecting import is_limited
-from morelike.server.pages.ledger import grouped, reason_of, safe_cell
+from morelike.server.pages.ledger import grouped, reason_of
 from morelike.server.pages.listing import columns_of, fields_of, place_of_fault
 from morelike.settings import Settings
 from morelike.testing.images import write_images
@@ -152,7 +153,7 @@ def test_the_ledger_as_a_table(client: TestClient) -> None:
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     assert {Path(row["source"]).name for row in rows} == {"broken-a.jpg", "broken-b.jpg"}
     assert all(row["stage"] == "decode" and row["reason"] and row["at"] for row in rows)
-    assert [safe_cell(text) for text in ("=1+1", "+1", "-1", "@x", "a=b")] == ["'=1+1", "'+1", "'-1", "'@x", "a=b"]
+    assert [cell_of(text) for text in ("=1+1", "+1", "-1", "@x", "a=b")] == ["'=1+1", "'+1", "'-1", "'@x", "a=b"]
 
 
 # Adding.

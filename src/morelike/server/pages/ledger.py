@@ -20,13 +20,14 @@ from morelike.errors import UsageError
 from morelike.library import Library
 from morelike.server.adding import UPLOAD, check_sources
 from morelike.server.deps import parts_of
+from morelike.server.downloading import cell_of
 from morelike.server.pages.language import N_, _
 from morelike.server.pages.routing import SentForm, page_router
 from morelike.server.pages.view import collection_path, library_of, name_of, redirect, render
 from morelike.sources.urls import is_url
 from morelike.types import Rejection
 
-__all__ = ["Group", "Sifting", "grouped", "hint_of", "reason_of", "router", "safe_cell"]
+__all__ = ["Group", "Sifting", "grouped", "hint_of", "reason_of", "router"]
 
 router = page_router()
 
@@ -128,7 +129,7 @@ def stage_of(stage: str) -> str:
 
 def grouped(rows: Sequence[Rejection]) -> list[Group]:
     """By stage and reason, the largest first."""
-    counts = Counter((row.stage, reason_of(row)[:LONGEST]) for row in rows)
+    counts = Counter((row.stage, reason_of(row)) for row in rows)
     return [Group(stage, reason, count) for (stage, reason), count in counts.most_common(MOST_GROUPS)]
 
 
@@ -200,13 +201,8 @@ def _lines(rows: Iterator[Rejection]) -> Iterator[str]:
 
 def _line(cells: Sequence[str]) -> str:
     out = io.StringIO()
-    csv.writer(out).writerow([safe_cell(cell) for cell in cells])
+    csv.writer(out).writerow([cell_of(cell) for cell in cells])
     return out.getvalue()
-
-
-def safe_cell(text: str) -> str:
-    """Never a formula: what a spreadsheet would compute stands behind an apostrophe."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 @router.post("/c/{name}/retry")
