@@ -11,17 +11,25 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 import pytest
 from ports import free_ports
 
+from morelike.errors import StoreUnreachable
+
+T = TypeVar("T")
+
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "milvus"
 _OUTSIDE = dict(os.environ)
 """As it was before any test had a home of its own: the server lies in the cache folder of the person who tests."""
+SESSION = 20
+"""Seconds without a word to its own etcd after which a server ends itself. A busy machine may well keep it waiting for
+three; but one that was killed starts again only when its old session has run out.
+"""
 _PORTS = (
     "proxy", "proxy_internal", "root", "query", "query_node", "data", "data_node", "index_node", "metrics", "etcd",
     "etcd_peer",
@@ -52,7 +60,7 @@ log: {{level: error, stdout: false, file: {{rootPath: {folder}/logs}}}}
 common:
   storageType: local
   security: {{authorizationEnabled: {authorized}}}
-  session: {{ttl: 3}}
+  session: {{ttl: {session}}}
 """
 _ETCD = """\
 name: default
@@ -70,16 +78,17 @@ unsafe-no-fsync: true
 class MilvusProcess:
     """Started, ended and killed as often as a test likes, always on the same ports and the same data.
 
-    Its time ticks are shorter than a server's own (50 ms for 200): what a test waits for comes sooner.
+    Its time ticks are shorter than a server's own (50 ms for 200), and so is its session (60 s; ``session``): what a
+    test waits for comes sooner.
     """
 
-    def __init__(self, program: str, folder: Path, *, authorized: bool = False) -> None:
+    def __init__(self, program: str, folder: Path, *, authorized: bool = False, session: int = SESSION) -> None:
         self.folder = folder
         self._program = Path(program)
         self._process: subprocess.Popen[bytes] | None = None
         self._ports = dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
         (folder / "configs").mkdir(parents=True)
-        words = {**self._ports, "folder": folder, "authorized": str(authorized).lower()}
+        words = {**self._ports, "folder": folder, "authorized": str(authorized).lower(), "session": session}
         (folder / "configs" / "milvus.yaml").write_text(_CONFIG.format(**words))
         (folder / "configs" / "etcd.yaml").write_text(_ETCD.format(**words))
         (folder / "configs" / "glog.conf").write_text("--logtostdout=false\n--minloglevel=3\n")
@@ -173,8 +182,8 @@ def _fetched() -> subprocess.CompletedProcess[str]:
 
 
 @contextmanager
-def running_milvus(folder: Path, *, authorized: bool = False) -> Iterator[MilvusProcess]:
-    process = MilvusProcess(find_milvus(), folder, authorized=authorized)
+def running_milvus(folder: Path, *, authorized: bool = False, session: int = SESSION) -> Iterator[MilvusProcess]:
+    process = MilvusProcess(find_milvus(), folder, authorized=authorized, session=session)
     try:
         process.start()
         yield process
@@ -200,3 +209,14 @@ def _missing(sentence: str) -> NoReturn:
     if os.environ.get("CI"):
         pytest.fail(sentence)
     pytest.skip(sentence)
+
+
+def eventually(work: Callable[[], T], seconds: float = 300) -> T:
+    """What ``work`` gives as soon as the server answers again."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return work()
+        except StoreUnreachable:
+            if time.monotonic() > deadline:
+                raise

@@ -10,11 +10,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from milvus_process import MilvusProcess, have_milvus_lite, running_milvus
+from milvus_process import MilvusProcess, eventually, have_milvus_lite, running_milvus
 
 import morelike
 from morelike.collection import OpenCollection
@@ -31,8 +30,8 @@ PICTURES = 120 * KILLS
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[MilvusProcess]:
-    """One that may be ended."""
-    with running_milvus(tmp_path / "milvus") as process:
+    """One that may be ended; as it is again and again, its session is short."""
+    with running_milvus(tmp_path / "milvus", session=6) as process:
         yield process
 
 
@@ -58,17 +57,6 @@ def ready_without_vector(collection: OpenCollection) -> list[str]:
     stored, _ = stores.vectors.fetch(collection.spaces[0], ids)
     there = set(stored.tolist())
     return [item for item, own in segments.items() if not {segment.id for segment in own} <= there]
-
-
-def eventually(work: Callable[[], Any], seconds: float = 300) -> Any:
-    """What ``work`` gives as soon as the server answers again."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            return work()
-        except StoreUnreachable:
-            if time.monotonic() > deadline:
-                raise
 
 
 def well(library: Library, seconds: float = 300) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from milvus_process import MilvusProcess, find_milvus
+from milvus_process import MilvusProcess, eventually, find_milvus
 from radosgw_process import Gateway
 
 import morelike
@@ -96,7 +96,7 @@ def test_killed_and_started_on_the_same_bucket(
         before = answers(library, pictures)
         server.kill()
         server.start()
-        assert answers(library, pictures) == before
+        assert eventually(lambda: answers(library, pictures)) == before
         assert library._stores.vectors.count(space) == PICTURES
         assert library.doctor().findings == []
     with morelike.open(settings) as library:
