@@ -22,6 +22,7 @@ from morelike import guess
 from morelike.doctor.probes import Probes
 from morelike.settings import Settings
 
+pytest_plugins = ["grouping"]
 pytest.register_assert_rewrite("morelike.testing.kits")
 os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
 """Ray listens on all addresses. It reads both once in a process, as soon as anything of it is used."""
@@ -34,8 +35,8 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("patient")
 
 MILVUS = re.compile(r"[Mm]ilvus|test_compat_moved|test_journey|test_older_data")
-LATE = ("journey", "gateway", "milvus")
-"""The longest groups of those."""
+LATE = ("milvus", "notebooks", "gateway", "journey")
+"""The longest groups of those, the longest first."""
 SHARED = {
     "gateway": "gateway",
     "mortal": "gateway that dies",

@@ -23,10 +23,22 @@ DRIVER = Path(__file__).with_name("server_driver.py")
 PICTURES = 90
 
 
-@pytest.fixture(params=KINDS)
-def server(request: pytest.FixtureRequest) -> Iterator[DatabaseServer]:
+@pytest.fixture(params=KINDS, scope="module")
+def own(request: pytest.FixtureRequest) -> Iterator[DatabaseServer]:
+    """Its folder is made once: tests that kill it share it, each with a database of its own."""
     with own_server(request.param) as server:
         yield server
+
+
+@pytest.fixture
+def server(own: DatabaseServer) -> DatabaseServer:
+    """It answers, even after a test that left it dead."""
+    try:
+        own.say("SELECT 1")
+    except Exception:  # the driver may be any
+        own.kill()
+        own.start()
+    return own
 
 
 @pytest.fixture
