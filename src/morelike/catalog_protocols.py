@@ -12,6 +12,7 @@ from morelike.records import (
     Aside,
     Calibration,
     CollectionStorage,
+    ItemSort,
     Job,
     JobState,
     Shown,
@@ -158,8 +159,16 @@ class CatalogReading(Protocol):
         state: ItemState | None = "ready",
         offset: int = 0,
         limit: int = 100,
+        sort: ItemSort = "added",
+        descending: bool = False,
     ) -> list[Item]:
-        """Oldest first."""
+        """Oldest first, or ``descending``; by name A to Z stand as a to z, all else by code point.
+
+        Equal ones stand in order of arrival. By name or size each page reads all that match. Raises UsageError.
+        """
+
+    def item_ids(self, collection: Collection, *, filter: Expression | None = None) -> list[str]:
+        """Of all that are ready, oldest first."""
 
     def pages(
         self, collection: Collection, *, state: ItemState | None = "ready", size: int = 1024
@@ -174,6 +183,14 @@ class CatalogReading(Protocol):
     def count(
         self, collection: Collection, *, filter: Expression | None = None, state: ItemState | None = "ready"
     ) -> int: ...
+
+    def tags(
+        self, collection: Collection, *, prefix: str = "", offset: int = 0, limit: int = 1000
+    ) -> list[tuple[str, int]]:
+        """Tags of ready items, and how many of them have each: the most frequent first, equal ones by code point.
+
+        ``prefix``: those that begin with it, its letters in any case, as in a filter's ``like``.
+        """
 
     def count_sources(self, collection: Collection, *, md5: str = "") -> int:
         """Of the items that are ready; with ``md5``, of those with that digest."""

@@ -180,8 +180,18 @@ class OpenCollection(Duplicates, Listed, Mapped, Tagging, Asking):
         """Work on these blobs again whatever the catalog says of them; those with a path stay in place."""
         return ingest_of(self._adding(Options(in_place=True, retry=True))).run([("", blobs)])
 
-    def dry_run(self, *sources: Any, exclude: Sequence[str] = (), in_place: bool = False, sample: int = 64) -> DryRun:
-        """What ``add`` would do, from a sample; nothing is written."""
+    def dry_run(
+        self,
+        *sources: Any,
+        exclude: Sequence[str] = (),
+        in_place: bool = False,
+        sample: int = 64,
+        progress: Callable[[Progress], None] | None = None,
+        stop: Event | None = None,
+    ) -> DryRun:
+        """What ``add`` would do, from a sample; nothing is written. ``progress`` tells how many files were ``seen``
+        while they are counted, then how many of the sample are through. Setting ``stop`` ends it within a file.
+        """
         spaces = [space for space in self.spaces if space.active and space.card.form != "terms"]
         lanes = {space.kind: self._lanes.lane(space) for space in spaces}
         given = ((origin, blobs) for _, origin, blobs in self._sources(sources, _several(exclude)))
@@ -195,6 +205,8 @@ class OpenCollection(Duplicates, Listed, Mapped, Tagging, Asking):
             in_place=in_place,
             sample=sample,
             has=lambda item_id: self.known([item_id]).get(item_id) in DONE,
+            progress=progress,
+            stop=stop,
         )
 
     @property
@@ -350,13 +362,19 @@ class OpenCollection(Duplicates, Listed, Mapped, Tagging, Asking):
         kind: str | None = None,
         queries: int | None = None,
         seed: int = 0,
+        progress: Callable[[Progress], None] | None = None,
+        stop: Event | None = None,
     ) -> Evaluation:
-        """How well items find items of the same label, with ``folds`` those of other folds. Raises QueryError."""
+        """How well items find items of the same label, with ``folds`` those of other folds. ``progress`` tells how
+        many items were ``seen`` while they are read, then how many queries are through. Setting ``stop`` ends it
+        within a page or a block of queries; nothing is measured then. Raises QueryError.
+        """
         spaces = [space for space in self.spaces if space.active and space.has_vectors]
         space = next((space for space in spaces if kind in {None, space.kind}), None)
         if space is None:
             raise SpaceMismatch(f"{self.name} has no space of the kind {kind}")
-        return evaluate(self._stores, self._record, space, labels=labels, folds=folds, queries=queries, seed=seed)
+        asked: dict[str, Any] = {"labels": labels, "folds": folds, "queries": queries, "seed": seed}
+        return evaluate(self._stores, self._record, space, **asked, progress=progress, stop=stop)
 
 
 def _one_space(collection: str, spaces: Sequence[Space], space_id: int) -> tuple[Space, ...]:

@@ -6,9 +6,11 @@ import os
 import random
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from time import monotonic
 from typing import Any
 
@@ -16,6 +18,7 @@ import numpy as np
 
 from morelike.errors import ItemError
 from morelike.prepare import Budget, EncoderLane, decode_pool, decoding, load_segments, map_ahead, read_blob
+from morelike.progress import Meter, Progress
 from morelike.protocols import Modality
 from morelike.settings import Settings
 from morelike.types import Blob, Collection, Kind, Rejection, SegmentSpec, Sketch
@@ -35,7 +38,8 @@ class DryRun:
     """``files`` were counted, ``sampled`` of them were read, decoded and encoded; the rest is that, scaled.
 
     ``bytes_on_disk``: blobs (none ``--in-place``), vectors and rows. ``peak_memory``: of this process so far, in bytes.
-    ``there``: of the sampled, those whose content the collection has already; they are only read.
+    ``there``: of the sampled, those whose content the collection has already; they are only read. ``interrupted``: it
+    was stopped, and all figures are of what had been counted and tried by then.
     """
 
     files: int
@@ -47,6 +51,24 @@ class DryRun:
     peak_memory: int
     encoder: str
     there: int = 0
+    interrupted: bool = False
+
+
+@dataclass(slots=True)
+class _Sample:
+    """Files that were counted, unless it was ``cut_off`` all of them; those chosen, and what came of these so far."""
+
+    files: int = 0
+    cut_off: bool = False
+    bytes: int = 0
+    chosen: list[Blob] = field(default_factory=list)
+    through: int = 0
+    there: int = 0
+    rejected: list[Rejection] = field(default_factory=list)
+    segments: int = 0
+    tried: int = 0
+    stored: int = 0
+    """Bytes of the vectors of those segments that were tried."""
 
 
 def dry_run(
@@ -59,52 +81,104 @@ def dry_run(
     in_place: bool,
     sample: int,
     has: Callable[[str], bool],
+    progress: Callable[[Progress], None] | None = None,
+    stop: Event | None = None,
 ) -> DryRun:
-    """Walk everything, work on a seeded sample. ``lanes`` are by payload kind; ``has``: whether an item is there."""
-    files, bytes_seen, chosen = _sample(sources, sample)
+    """Walk everything, work on a seeded sample. ``lanes`` are by payload kind; ``has``: whether an item is there.
+
+    ``progress`` tells how many files were ``seen`` while they are walked, without a total; then how many of the sample
+    are through. Setting ``stop`` ends it with the file that is under way.
+    """
+    meter, stopping = Meter(progress), stop or Event()
+    found = _walked(sources, sample, meter, stopping)
     began = monotonic()
-    rejected: list[Rejection] = []
-    segments = tried = stored = there = 0
-    with decode_pool(settings.workers or os.cpu_count() or 1) as pool:
+    if not stopping.is_set():
+        meter.total = len(found.chosen)
+        meter.tick("", force=True)
 
         def work(blob: Blob) -> tuple[int, dict[Kind, list[Any]]] | None:
             return _tried(modality, collection, lanes, blob, has)
 
-        for blob, result in map_ahead(pool, work, chosen, settings.look_ahead):
+        with decode_pool(settings.workers or os.cpu_count() or 1) as pool:
+            _try(found, map_ahead(pool, work, found.chosen, settings.look_ahead), lanes, meter, stopping)
+    meter.tick("", force=True)
+    whole = max(found.segments / found.tried, 1.0) if found.tried else 1.0
+    seconds = max(monotonic() - began, 1e-6) * whole
+    good = max(found.through - len(found.rejected) - found.there, 0)
+    share = good / found.through if found.through else 0.0
+    vector_bytes = found.stored * whole / good if good else 0.0
+    kept = 0 if in_place else found.bytes
+    rate = found.through / seconds
+    return DryRun(
+        files=found.files,
+        sampled=found.through,
+        rejected=tuple(found.rejected),
+        items_per_second=rate,
+        seconds_estimated=found.files / rate if rate else 0.0,
+        bytes_on_disk=int(share * (kept + found.files * (vector_bytes * VECTOR_ROOM + ROW_BYTES))),
+        peak_memory=peak_memory(),
+        encoder=", ".join(lane.encoder.card.name for lane in lanes.values()),
+        there=found.there,
+        interrupted=found.cut_off or found.through < len(found.chosen),
+    )
+
+
+def _walked(sources: Iterable[tuple[str, Iterator[Blob]]], size: int, meter: Meter, stop: Event) -> _Sample:
+    """All files counted, a uniform sample chosen: Vitter's algorithm R, seeded, so that a second run agrees."""
+    generator = random.Random(0)  # noqa: S311 # a sample, not a secret
+    found = _Sample()
+    for _, blobs in sources:
+        for blob in blobs:
+            found.files += 1
+            found.bytes += blob.size or 0
+            if len(found.chosen) < size:
+                found.chosen.append(blob)
+            elif (at := generator.randrange(found.files)) < size:
+                found.chosen[at] = blob
+            meter.seen = found.files
+            meter.tick(blob.name)
+            if stop.is_set():
+                found.cut_off = True
+                return found
+    return found
+
+
+def _try(
+    found: _Sample,
+    results: Generator[tuple[Blob, tuple[int, dict[Kind, list[Any]]] | ItemError | None]],
+    lanes: Mapping[str, EncoderLane],
+    meter: Meter,
+    stop: Event,
+) -> None:
+    """Encode what was decoded, and count what came of each file, until ``stop`` is set."""
+    with closing(results):  # what is ahead is not begun any more
+        for blob, result in results:
+            found.through += 1
             try:
                 if isinstance(result, ItemError):
                     raise result
                 if result is None:
-                    there += 1
-                    continue
-                number, prepared = result
-                encoded = [
-                    vector for kind, some in prepared.items() for vector in lanes[kind].submit(kind, some).result()
-                ]
+                    found.there += 1
+                    meter.passed()
+                else:
+                    _count(found, result, lanes)
+                    meter.finish([blob.uri])
             except ItemError as error:
-                rejected.append(Rejection(blob.uri, "", error.stage, str(error), size=blob.size))
-                continue
-            segments += number
-            tried += len(encoded)
-            stored += sum(_bytes(vector) for vector in encoded)
-    whole = max(segments / tried, 1.0) if tried else 1.0
-    seconds = max(monotonic() - began, 1e-6) * whole
-    good = max(len(chosen) - len(rejected) - there, 0)
-    share = good / len(chosen) if chosen else 0.0
-    vector_bytes = stored * whole / good if good else 0.0
-    kept = 0 if in_place else bytes_seen
-    rate = len(chosen) / seconds
-    return DryRun(
-        files=files,
-        sampled=len(chosen),
-        rejected=tuple(rejected),
-        items_per_second=rate,
-        seconds_estimated=files / rate if rate else 0.0,
-        bytes_on_disk=int(share * (kept + files * (vector_bytes * VECTOR_ROOM + ROW_BYTES))),
-        peak_memory=peak_memory(),
-        encoder=", ".join(lane.encoder.card.name for lane in lanes.values()),
-        there=there,
-    )
+                rejection = Rejection(blob.uri, "", error.stage, str(error), size=blob.size)
+                found.rejected.append(rejection)
+                meter.reject(rejection)
+            meter.tick(blob.name)
+            if stop.is_set():
+                return
+
+
+def _count(found: _Sample, result: tuple[int, dict[Kind, list[Any]]], lanes: Mapping[str, EncoderLane]) -> None:
+    """Encode an item's segments, and add up what they take. Raises EncodeError."""
+    number, prepared = result
+    encoded = [vector for kind, some in prepared.items() for vector in lanes[kind].submit(kind, some).result()]
+    found.segments += number
+    found.tried += len(encoded)
+    found.stored += sum(_bytes(vector) for vector in encoded)
 
 
 def _tried(
@@ -129,22 +203,6 @@ def _tried(
         kind: load_segments(modality, lanes[kind].encoder, reading.blob, some) for kind, some in by_kind.items()
     }
     return len(specs), prepared
-
-
-def _sample(sources: Iterable[tuple[str, Iterator[Blob]]], size: int) -> tuple[int, int, list[Blob]]:
-    """(how many, their bytes, a uniform sample): Vitter's algorithm R, seeded, so that a second run agrees."""
-    generator = random.Random(0)  # noqa: S311 # a sample, not a secret
-    chosen: list[Blob] = []
-    files = total = 0
-    for _, blobs in sources:
-        for blob in blobs:
-            files += 1
-            total += blob.size or 0
-            if len(chosen) < size:
-                chosen.append(blob)
-            elif (at := generator.randrange(files)) < size:
-                chosen[at] = blob
-    return files, total, chosen
 
 
 def _bytes(encoded: Any) -> int:

@@ -6,11 +6,14 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
+from threading import Event
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from morelike.errors import QueryError
+from morelike.progress import Meter, Progress
 from morelike.types import Collection, Item, Space
 from morelike.vecmath import similarity
 from morelike.wiring import Stores
@@ -40,6 +43,11 @@ class Evaluation:
     intervals: Mapping[str, tuple[float, float]]
     folds: int = 0
     """How many folds there are; an item's own fold is left out of its answer. 0: no folds were asked for."""
+    interrupted: bool = False
+    """It was stopped: nothing was measured, as those asked until then are no sample of all."""
+
+
+STOPPED: Final = Evaluation(0.0, 0.0, 0.0, queries=0, items=0, labels=0, intervals={}, interrupted=True)
 
 
 def labeller(labels: str) -> Callable[[Item], set[str]]:
@@ -101,15 +109,22 @@ def evaluate(
     folds: str | None = None,
     queries: int | None = None,
     seed: int = 0,
+    progress: Callable[[Progress], None] | None = None,
+    stop: Event | None = None,
 ) -> Evaluation:
     """Rank all items for each query by its best pair of segments, exactly. Raises QueryError without labelled items.
 
     ``folds``: items that share a fold with the query are left out of its answer, see ``folder``. ``queries``: a seeded
     sample of so many; None takes all. Memory: items × dim, and a block of 256 rankings.
+    ``progress`` tells how many items with labels were ``seen`` while they are read, without a total; then how many
+    queries are through. Setting ``stop`` ends it within a page of 1000 items or a block of queries.
     """
+    meter, stopping = Meter(progress), stop or Event()
     label_of = labeller(labels)
     fold_of = folder(folds) if folds is not None else None
-    items, owners, vectors = _load(stores, collection, space, label_of)
+    items, owners, vectors = _load(stores, collection, space, label_of, meter=meter, stop=stopping)
+    if stopping.is_set():
+        return STOPPED
     label_sets = [label_of(item) for item in items]
     names = sorted(set().union(*label_sets)) if label_sets else []
     if len(label_sets) < 2 or not names:
@@ -119,13 +134,19 @@ def evaluate(
     asked = np.arange(len(label_sets))
     if queries is not None and queries < len(asked):
         asked = np.sort(np.random.default_rng(seed).choice(asked, queries, replace=False))
+    meter.total = len(asked)
     measures = []
     for start in range(0, len(asked), BLOCK):
+        meter.tick("", force=not start)
+        if stopping.is_set():
+            return STOPPED
         block = asked[start : start + BLOCK]
         scores = _scores(space, block, owners, vectors, len(label_sets))
         if fold is not None:
             scores[fold[block] @ fold.T > 0] = -np.inf
         measures.append(_measure(block, scores, member))
+        meter.done += len(block)
+    meter.tick("", force=True)
     table = np.concatenate(measures)
     if not len(table):
         raise QueryError(
@@ -168,9 +189,17 @@ def _folds(items: Sequence[Item], fold_of: Callable[[Item], set[str]], folds: st
 
 
 def _load(
-    stores: Stores, collection: Collection, space: Space, label_of: Callable[[Item], set[str]]
+    stores: Stores,
+    collection: Collection,
+    space: Space,
+    label_of: Callable[[Item], set[str]],
+    *,
+    meter: Meter,
+    stop: Event,
 ) -> tuple[list[Item], NDArray[np.int64], NDArray[np.float32]]:
-    """The items that have labels and segments, the item of each segment (n,), and the segments' vectors (n, dim)."""
+    """The items that have labels and segments, the item of each segment (n,), and the segments' vectors (n, dim); of
+    those before it was stopped.
+    """
     items: list[Item] = []
     owners: list[int] = []
     blocks: list[NDArray[np.float32]] = []
@@ -188,6 +217,10 @@ def _load(
         row_of = dict(zip(ids, rows, strict=True))
         owners.extend(row_of[identifier] for identifier in found.tolist())
         blocks.append(vectors)
+        meter.seen = len(items)
+        meter.tick("")
+        if stop.is_set():
+            break
     width = (0, space.card.dim)
     return (
         items,

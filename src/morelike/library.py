@@ -22,7 +22,7 @@ from morelike.jobs import LEASE, JobRunner, Jobs, Report
 from morelike.lane import LaneStats
 from morelike.lanes import Encoders, Lanes
 from morelike.parts import add_spaces
-from morelike.progress import AddReport
+from morelike.progress import AddReport, Progress
 from morelike.protocols import Modality, NamesEncoder
 from morelike.records import CollectionSummary, Job, StorageReading
 from morelike.registry import MODALITIES
@@ -255,11 +255,20 @@ class Library(Moving, Across):
         """The same of what the library does without meanwhile: the cache."""
         return self._probes.degraded()
 
-    def doctor(self, *, fix: bool = False, rescue: str = "", notify: Tell | None = None) -> DoctorReport:
+    def doctor(
+        self,
+        *,
+        fix: bool = False,
+        rescue: str = "",
+        notify: Tell | None = None,
+        progress: Callable[[Progress], None] | None = None,
+        stop: Event | None = None,
+    ) -> DoctorReport:
         """Hold the stores against each other; with ``fix``, mend what can be mended.
 
         ``rescue`` names a collection that takes in the blobs of no item, which are swept otherwise: after the catalog
-        came from a backup they are what was added since. Raises UsageError, NoSuchCollection.
+        came from a backup they are what was added since. ``progress`` counts steps. Setting ``stop`` ends it between
+        two rows or pages: what was mended is whole, and the rest as it was. Raises UsageError, NoSuchCollection.
         """
         if rescue and not fix:
             raise UsageError("without fix nothing is rescued", hint="morelike doctor --fix --rescue COLLECTION")
@@ -268,4 +277,4 @@ class Library(Moving, Across):
             return OpenCollection(self._stores, self._lanes, found).requeue(blobs)
 
         into = self._stores.catalog.collection(rescue) if rescue else None
-        return examine(self._stores, requeue, fix=fix, rescue=into, waiting=notify)
+        return examine(self._stores, requeue, fix=fix, rescue=into, waiting=notify, progress=progress, stop=stop)

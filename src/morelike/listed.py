@@ -9,7 +9,7 @@ import numpy as np
 from morelike.errors import DecodeError, NoSuchItem
 from morelike.originals import stored_blob
 from morelike.protocols import Draws, GivesModel, Highlights, Modality, Plays
-from morelike.records import SourceRow
+from morelike.records import ItemSort, SourceRow
 from morelike.search.filter import parse_filter
 from morelike.types import WHOLE, Blob, Collection, Item, ItemState, Preview, Rejection, Segment, Span
 from morelike.wiring import Stores
@@ -25,11 +25,30 @@ class Listed:
     _modality: Modality
 
     def items(
-        self, *, filter: str | None = None, offset: int = 0, limit: int = 100, state: ItemState | None = "ready"
+        self,
+        *,
+        filter: str | None = None,
+        offset: int = 0,
+        limit: int = 100,
+        state: ItemState | None = "ready",
+        sort: ItemSort = "added",
+        descending: bool = False,
     ) -> list[Item]:
-        """A page of items, oldest first."""
+        """A page of items, oldest first where nothing else is asked for; equal ones stand in order of arrival.
+
+        ``sort``: ``size`` in bytes, or ``name`` of the first source, A to Z as a to z, all else by code point; by these
+        every page reads all items that match. Raises FilterError, UsageError.
+        """
         expression = parse_filter(filter) if filter else None
-        return self._stores.catalog.items(self._record, filter=expression, state=state, offset=offset, limit=limit)
+        return self._stores.catalog.items(
+            self._record,
+            filter=expression,
+            state=state,
+            offset=offset,
+            limit=limit,
+            sort=sort,
+            descending=descending,
+        )
 
     def rejected(self, *, offset: int = 0, limit: int = 100) -> list[Rejection]:
         """A page of the ledger."""
@@ -65,6 +84,13 @@ class Listed:
     def count(self, *, filter: str | None = None) -> int:
         """How many items are searchable."""
         return self._stores.catalog.count(self._record, filter=parse_filter(filter) if filter else None)
+
+    def tags(self, *, prefix: str = "", offset: int = 0, limit: int = 1000) -> dict[str, int]:
+        """A page of the tags of searchable items: tag to how many have it, the most frequent first, then by name.
+
+        ``prefix``: those that begin with it, in upper or lower case.
+        """
+        return dict(self._stores.catalog.tags(self._record, prefix=prefix, offset=offset, limit=limit))
 
     def count_sources(self, *, md5: str = "") -> int:
         """How many sources the searchable items have, or those with that digest: copies of one file count each."""

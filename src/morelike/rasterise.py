@@ -19,7 +19,9 @@ Matrix = NDArray[np.float64]
 
 _PIXELS_AT_ONCE = 1 << 20
 _MOST_PIXELS = 1 << 24
-"""Pixels of all triangles of a picture together, those behind others too: beyond it triangles are left out evenly."""
+"""Pixels of all triangles of a picture together, those behind others too. Beyond it a picture is drawn smaller."""
+_LEAST_SIDE = 128
+"""Smaller it is not drawn for that: triangles are left out evenly instead, which makes holes in what is thick."""
 _LIGHT = np.array([0.35, 0.5, 0.79])
 """Where it comes from, seen from the eye: from the right, from above, and from behind the eye."""
 _AMBIENT, _GROUND, _SURFACE = 0.3, 255, 225
@@ -49,13 +51,15 @@ def ring(count: int, height: float, *, first: float = 0.0) -> Iterator[Matrix]:
 def drawn(mesh: Mesh, eye: Matrix, side: int, *, finer: int = 2) -> NDArray[np.uint8]:
     """(side, side, 3) RGB: grey on white, the whole mesh in the middle, as large as it fits from there.
 
-    ``finer``: so many times more pixels a side are drawn, and averaged.
+    ``finer``: so many times more pixels a side are drawn, and averaged; fewer where they would be too many.
     """
-    large = side * finer
     turned = mesh.vertices @ eye.T
-    places = _on_screen(turned, large)
-    numbers = _on_a_pixel(places, mesh.faces)
-    corners = places[mesh.faces[numbers]]
+    for large in _sides(side, finer):
+        places = _on_screen(turned, large)
+        numbers = _on_a_pixel(places, mesh.faces)
+        corners = places[mesh.faces[numbers]]
+        if _costs(corners, large).sum() <= _MOST_PIXELS:
+            break
     nearest = np.full(large * large, np.iinfo(np.uint64).max, dtype=np.uint64)
     for some in _in_turn(corners, large):
         _cover(nearest, corners[some], numbers[some], large)
@@ -63,8 +67,21 @@ def drawn(mesh: Mesh, eye: Matrix, side: int, *, finer: int = 2) -> NDArray[np.u
     covered = np.flatnonzero(nearest != np.iinfo(np.uint64).max)
     seen, which = np.unique((nearest[covered] & np.uint64(0xFFFFFFFF)).astype(np.int64), return_inverse=True)
     grey[covered] = _shades(turned[mesh.faces[seen]])[which]
-    picture = grey.reshape(side, finer, side, finer).astype(np.float32).mean(axis=(1, 3))
-    return np.repeat(np.rint(picture).astype(np.uint8)[:, :, None], 3, axis=2)
+    if large < side:
+        near = np.arange(side) * large // side
+        picture = grey.reshape(large, large)[near][:, near]
+    else:
+        blocks = grey.reshape(side, large // side, side, large // side)
+        picture = np.rint(blocks.astype(np.float32).mean(axis=(1, 3))).astype(np.uint8)
+    return np.repeat(picture[:, :, None], 3, axis=2)
+
+
+def _sides(side: int, finer: int) -> Iterator[int]:
+    """Pixels a side that a picture may be drawn with, the most first."""
+    yield from range(side * finer, 0, -side)
+    while side // 2 >= _LEAST_SIDE:
+        side //= 2
+        yield side
 
 
 def _on_a_pixel(places: NDArray[np.float64], faces: NDArray[np.int32]) -> NDArray[np.int64]:
@@ -98,11 +115,17 @@ def _shades(corners: NDArray[np.float64]) -> NDArray[np.uint8]:
     return shades
 
 
-def _in_turn(corners: NDArray[np.float64], side: int) -> Iterator[NDArray[np.int64]]:
-    """Which triangles to draw together, so that their pixels are a bounded number."""
+def _costs(corners: NDArray[np.float64], side: int) -> NDArray[np.float64]:
+    """About how many pixels each triangle has, and how many rows of them."""
     low, high = corners[:, :, :2].min(axis=1), corners[:, :, :2].max(axis=1)
     spans = np.clip(np.ceil(high) - np.floor(low) + 1, 1, side)
-    costs = spans[:, 1] + spans[:, 0] * spans[:, 1] / 2
+    costs: NDArray[np.float64] = spans[:, 1] + spans[:, 0] * spans[:, 1] / 2
+    return costs
+
+
+def _in_turn(corners: NDArray[np.float64], side: int) -> Iterator[NDArray[np.int64]]:
+    """Which triangles to draw together, so that their pixels are a bounded number."""
+    costs = _costs(corners, side)
     chosen = np.arange(len(corners))
     if (total := costs.sum()) > _MOST_PIXELS:
         chosen = chosen[:: int(np.ceil(total / _MOST_PIXELS))]

@@ -18,6 +18,7 @@ __all__ = [
     "Calibration",
     "CollectionStorage",
     "CollectionSummary",
+    "ItemSort",
     "Job",
     "JobState",
     "Rescored",
@@ -28,6 +29,8 @@ __all__ = [
 ]
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
+ItemSort = Literal["added", "name", "size"]
+"""What a list of items goes by: their order of arrival, the name of the first source, or the bytes."""
 Role = Literal["reader", "writer", "admin"]
 """What a key may do: each role may do all that the one before it may."""
 

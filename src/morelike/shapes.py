@@ -6,6 +6,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from morelike.dedup import Group
     from morelike.doctor import DoctorReport
     from morelike.dryrun import DryRun
@@ -44,6 +46,7 @@ __all__ = [
     "span_shape",
     "storage_shape",
     "tag_shape",
+    "tags_shape",
 ]
 
 
@@ -268,7 +271,13 @@ def evaluation_shape(found: Evaluation) -> dict[str, Any]:
         "labels": found.labels,
         "folds": found.folds,
         "intervals": {name: list(interval) for name, interval in found.intervals.items()},
+        "interrupted": found.interrupted,
     }
+
+
+def tags_shape(tags: Sequence[tuple[str, int]], *, more: bool) -> dict[str, Any]:
+    """A page of tags with how many items have each: ``ls --tags --json`` and ``GET …/tags``."""
+    return {"tags": [{"tag": tag, "count": count} for tag, count in tags], "more": more}
 
 
 def map_head(found: Map) -> dict[str, Any]:
@@ -300,7 +309,8 @@ def dry_run_shape(found: DryRun) -> dict[str, Any]:
 
 def doctor_shape(report: DoctorReport) -> dict[str, Any]:
     """``doctor --json``."""
-    return {"ok": report.ok, "findings": [asdict(finding) for finding in report.findings]}
+    findings = [asdict(finding) for finding in report.findings]
+    return {"ok": report.ok, "findings": findings, "interrupted": report.interrupted}
 
 
 def reading_shape(reading: StorageReading) -> dict[str, Any]:

@@ -64,7 +64,13 @@ class _Library(Protocol):
     ) -> OpenCollection: ...
 
     def doctor(
-        self, *, fix: bool = False, rescue: str = "", notify: Callable[[str], None] | None = None
+        self,
+        *,
+        fix: bool = False,
+        rescue: str = "",
+        notify: Callable[[str], None] | None = None,
+        progress: Callable[[Progress], None] | None = None,
+        stop: Event | None = None,
     ) -> DoctorReport: ...
 
 
@@ -184,17 +190,23 @@ def _duplicates(library: _Library, job: Job, report: Report, stop: Event) -> Met
     return _whole({"found": len(found), "groups": groups}, interrupted=stop.is_set())
 
 
-def _evaluate(library: _Library, job: Job, report: Report, stop: Event) -> Metadata:  # noqa: ARG001  # all kinds'
-    return evaluation_shape(library.collection(job.collection).evaluate(**job.arguments))
+def _evaluate(library: _Library, job: Job, report: Report, stop: Event) -> Metadata:
+    collection, notes = library.collection(job.collection), _Notes(report, found=True)
+    measured = collection.evaluate(**job.arguments, progress=notes.progress, stop=stop)
+    return _whole(evaluation_shape(measured), interrupted=measured.interrupted)
 
 
-def _dry_run(library: _Library, job: Job, report: Report, stop: Event) -> Metadata:  # noqa: ARG001  # all kinds'
+def _dry_run(library: _Library, job: Job, report: Report, stop: Event) -> Metadata:
     given = dict(job.arguments)
-    return dry_run_shape(library.collection(job.collection).dry_run(*given.pop("sources"), **given))
+    collection, notes = library.collection(job.collection), _Notes(report, found=True)
+    tried = collection.dry_run(*given.pop("sources"), **given, progress=notes.progress, stop=stop)
+    return _whole(dry_run_shape(tried), interrupted=tried.interrupted)
 
 
-def _doctor(library: _Library, job: Job, report: Report, stop: Event) -> Metadata:  # noqa: ARG001  # all kinds'
-    return doctor_shape(library.doctor(**job.arguments, notify=_Notes(report).note))
+def _doctor(library: _Library, job: Job, report: Report, stop: Event) -> Metadata:
+    waiting, notes = _Notes(report), _Notes(report)  # apart: once it goes on, nobody waits any more
+    found = library.doctor(**job.arguments, notify=waiting.note, progress=notes.progress, stop=stop)
+    return _whole(doctor_shape(found), interrupted=found.interrupted)
 
 
 def _map(library: _Library, job: Job, report: Report, stop: Event) -> Metadata:
@@ -236,10 +248,13 @@ def _first(rejections: Sequence[Rejection]) -> list[Metadata]:
 class _Notes:
     """A run's progress as a job tells it: ``done`` of ``total`` are through, whatever became of them."""
 
-    def __init__(self, report: Report, new: str = "") -> None:
-        """``new``: what those are called that were neither there already nor rejected."""
+    def __init__(self, report: Report, new: str = "", *, found: bool = False) -> None:
+        """``new``: what those are called that were neither there already nor rejected. ``found``: what is counted
+        before the work begins is told as that.
+        """
         self._report = report
         self._new = new
+        self._found = found
         self._note = ""
 
     def note(self, sentence: str) -> None:
@@ -255,6 +270,7 @@ class _Notes:
                 "eta": None if now.eta is None else round(now.eta, 1),
                 "note": now.note or self._note,
                 **({self._new: now.done} if self._new else {}),
+                **({"found": now.seen} if self._found else {}),
                 "same": now.same,
                 "rejected": now.rejected,
                 "seen": now.seen,

@@ -49,6 +49,36 @@ def test_items_are_listed_in_pages(side: Any, twenty: Twenty) -> None:
         other.items(filter="name =")
 
 
+@pytest.mark.parametrize("sort", ["added", "name", "size"])
+def test_items_are_listed_in_other_orders(side: Any, twenty: Twenty, sort: Any) -> None:
+    """Either way round, in pages; a sort that there is not is refused."""
+    ours, other = twenty("local"), twenty(side.name)
+    key = {"added": lambda _: 0, "name": lambda one: one.sources[0].name.lower(), "size": lambda one: one.digest.size}
+    known = sorted(ours.items(), key=key[sort])
+
+    assert other.items(sort=sort) == known
+    assert other.items(sort=sort, offset=3, limit=2) == known[3:5]
+    assert other.items(sort=sort, descending=True) == ours.items(sort=sort, descending=True)
+    assert other.items(sort=sort, descending=True)[-1] == known[0]
+    with pytest.raises(UsageError):
+        other.items(sort="colour")
+
+
+def test_tags_are_listed_with_how_many_items_have_them(side: Any) -> None:
+    """The most frequent first, in pages; those that begin in some way."""
+    photos = side.collection(side.folder(3))
+    one, two, three = (item.id for item in photos.items())
+    photos.tag([one, two, three], ["picture"])
+    photos.tag([two, three], ["Auto:cat", "auto:dog"])
+    photos.tag([one], ["2026"])
+
+    assert list(photos.tags().items()) == [("picture", 3), ("Auto:cat", 2), ("auto:dog", 2), ("2026", 1)]
+    assert list(photos.tags(offset=1, limit=2)) == ["Auto:cat", "auto:dog"]
+    assert photos.tags(prefix="auto:") == {"Auto:cat": 2, "auto:dog": 2}
+    photos.remove([two])
+    assert photos.tags(prefix="p") == {"picture": 2}
+
+
 def test_an_item_is_found_by_its_beginning(side: Any, twenty: Twenty) -> None:
     """And one that nobody has is not."""
     ours, other = twenty("local"), twenty(side.name)

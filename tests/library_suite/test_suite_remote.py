@@ -275,6 +275,20 @@ RESULT = {
 }
 
 
+TRIED = {
+    "files": 7,
+    "sampled": 2,
+    "rejected": [],
+    "items_per_second": 1.0,
+    "seconds_estimated": 7.0,
+    "bytes_on_disk": 700,
+    "peak_memory": 1000,
+    "encoder": "toy-joint",
+    "there": 0,
+    "interrupted": True,
+}
+
+
 @pytest.fixture
 def work(monkeypatch: pytest.MonkeyPatch) -> Work:
     work = Work()
@@ -298,6 +312,35 @@ def test_stop_calls_a_job_off(photos: RemoteCollection, work: Work) -> None:
     assert report.interrupted
     assert (report.items, report.labels) == (3, {"cat": 1})
     assert (told[-1].done, told[-1].total, told[-1].current) == (3, 9, "x")
+
+
+@pytest.mark.parametrize("result", [{}, TRIED], ids=["queued", "running"])
+def test_a_dry_run_is_called_off(
+    photos: RemoteCollection, monkeypatch: pytest.MonkeyPatch, result: dict[str, Any]
+) -> None:
+    """What was found until then is its answer, nothing where nobody had begun; files are told as they are found."""
+
+    def perform(library: Any, job: Any, report: Any, stop: threading.Event) -> dict[str, Any]:
+        del library, job
+        report({"done": 0, "total": None, "rate": 0.0, "eta": None, "note": "", "seen": 7, "found": 7})
+        assert stop.wait(120)
+        raise JobStopped(result)
+
+    kind = tasks.KINDS["dry-run"]
+    monkeypatch.setattr(tasks, "KINDS", {**tasks.KINDS, "dry-run": type(kind)(kind.arguments, perform)})
+    stop = threading.Event()
+    told: list[Any] = []
+
+    def progress(now: Any) -> None:
+        told.append(now)
+        if now.seen == 7:
+            stop.set()
+
+    found = photos.dry_run("http://127.0.0.1:9/x.jpg", progress=progress, stop=stop)
+
+    assert found.interrupted
+    assert (found.files, found.sampled) == ((7, 2) if result else (0, 0))
+    assert (told[-1].seen, told[-1].total, told[-1].done) == (7, None, 0)
 
 
 def test_ctrl_c_calls_a_job_off(photos: RemoteCollection, wired: RemoteLibrary, work: Work) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from morelike.errors import UsageError
+from morelike.errors import FilterError, UsageError
 from morelike.progress import Progress
+from morelike.records import Aside
 from morelike.testing.images import synthetic_image
 from morelike.testing.toys import COLOURS
 
@@ -140,6 +141,8 @@ def test_a_collection_has_a_map(side: Any) -> None:
 
     made = photos.map(progress=told.append)
     photos.tag([made.items[0]], ["new"])
+    assert not photos.map().stale
+    photos.set_aside([Aside(made.items[0], made.items[1], "")])
     other = side.other(photos).map(kind="image")
 
     assert told
@@ -150,6 +153,19 @@ def test_a_collection_has_a_map(side: Any) -> None:
     assert not photos.map(refresh=True).stale
     with pytest.raises(UsageError, match="audio"):
         photos.map(kind="audio")
+
+
+def test_points_of_a_map_pass_filters(side: Any) -> None:
+    """Those of the map that is given, as the items are now."""
+    photos = side.collection(side.folder(5))
+    made = photos.map()
+    assert photos.map_places(made, "tag = 'new'").tolist() == []
+
+    photos.tag([made.items[3], made.items[1]], ["new"])
+
+    assert photos.map_places(made, "tag = 'new'").tolist() == [1, 3]
+    with pytest.raises(FilterError):
+        photos.map_places(made, "tag =")
 
 
 def test_jobs_are_added_watched_and_listed(side: Any, twenty: Twenty) -> None:

@@ -206,6 +206,12 @@ def _rounded(number: float | None) -> float | None:
     return None if number is None else round(number, 1)
 
 
+def told(answer: httpx.Response) -> Any:
+    """What a server answers; a refusal fails the test, and is shown whole."""
+    assert answer.is_success, f"{answer.request.method} {answer.request.url}: {answer.status_code} {answer.text}"
+    return answer.json()
+
+
 def eventually(holds: Callable[[], bool], what: str, seconds: float = WAIT) -> None:
     """Returns as soon as ``holds``."""
     deadline = time.monotonic() + seconds

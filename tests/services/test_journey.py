@@ -13,7 +13,7 @@ import httpx
 import numpy as np
 import pytest
 from databases import DatabaseServer, own_server
-from journey import PICTURES, Home, Place, Servers, answers, eventually, make_home
+from journey import PICTURES, Home, Place, Servers, answers, eventually, make_home, told
 from milvus_process import running_milvus
 from radosgw_process import running_gateway
 
@@ -144,7 +144,7 @@ def test_every_day(living: Place) -> None:
     living.morelike("rm", "photos", chosen[2]["item"], "--yes")
     left = found(living, "--filter", "tag = 'six'", "-k", "20")
     assert left == [Path(hit["source"]).name for hit in (chosen[0], *chosen[3:])]
-    assert living.told("doctor") == {"ok": True, "findings": []}
+    assert living.told("doctor") == {"ok": True, "findings": [], "interrupted": False}
     figures = living.told("storage")
     (photos,) = figures["collections"]
     assert photos["items"] == photos["kept"]["items"] == photos["spaces"][0]["rows"] == 59
@@ -205,7 +205,7 @@ def test_damage_is_found_and_mended(living: Place, servers: Servers) -> None:
     report = json.loads(living.morelike("doctor", "--json", code=1))
     assert {(one["kind"], one["count"]) for one in report["findings"]} == {("missing-blobs", 1), ("missing-vectors", 1)}
     assert living.told("doctor", "--fix")["ok"]
-    assert living.told("doctor") == {"ok": True, "findings": []}
+    assert living.told("doctor") == {"ok": True, "findings": [], "interrupted": False}
     with living.open() as library:
         photos = library.collection("photos")
         assert photos.content(gone.id) == Path(gone.sources[0].uri).read_bytes()
@@ -224,26 +224,26 @@ def test_a_job_goes_from_one_server_to_another(living: Place) -> None:
     url = "/api/v1/collections"
     with places[0].serving("--no-jobs", "--allow-root", more) as (_, asked):
         with places[1].serving("--allow-root", more, groups=2) as (doing, _):
-            asked.post(url, json={"name": "more", "encoder": "classic"}).raise_for_status()
-            job = asked.post(f"{url}/more/items", json={"sources": [str(more)]}).raise_for_status().json()
-            eventually(lambda: asked.get(f"{url}/more").json()["items"] > 0, "the other one works on the job")
+            told(asked.post(url, json={"name": "more", "encoder": "classic"}))
+            job = told(asked.post(f"{url}/more/items", json={"sources": [str(more)]}))
+            eventually(lambda: told(asked.get(f"{url}/more"))["items"] > 0, "the other one works on the job")
             doing.send_signal(signal.SIGTERM)
             assert doing.wait(300) == 0
-        half = asked.get(f"/api/v1/jobs/{job['id']}").json()
+        half = told(asked.get(f"/api/v1/jobs/{job['id']}"))
         assert half["state"] == "queued"
         with places[2].serving("--allow-root", more) as (_, third):
             with asked.stream("GET", f"/api/v1/jobs/{job['id']}/events") as events:
                 events.read()
-            finished = asked.get(f"/api/v1/jobs/{job['id']}").json()
+            finished = told(asked.get(f"/api/v1/jobs/{job['id']}"))
+            assert finished["state"] == "done", finished
             page = {"limit": 1000}
-            listed = [item["source"] for item in asked.get(f"{url}/more/items", params=page).json()["items"]]
+            listed = [item["source"] for item in told(asked.get(f"{url}/more/items", params=page))["items"]]
             example = {"example": (more / "00199.jpg").read_bytes()}
-            hits = [client.post(f"{url}/more/search", files=example).json()["hits"] for client in (asked, third)]
-    assert finished["state"] == "done"
+            hits = [told(client.post(f"{url}/more/search", files=example))["hits"] for client in (asked, third)]
     assert sorted(listed) == sorted(str(path) for path in more.iterdir())
     assert hits[0] == hits[1]
     assert hits[0][0]["source"].endswith("00199.jpg")
-    assert living.told("doctor") == {"ok": True, "findings": []}
+    assert living.told("doctor") == {"ok": True, "findings": [], "interrupted": False}
 
 
 def test_each_server_is_killed_while_it_serves(servers: Servers, living: Place) -> None:
@@ -264,8 +264,7 @@ def test_each_server_is_killed_while_it_serves(servers: Servers, living: Place) 
             return client.post(f"{url}/search", files={"example": data}, data={"query": json.dumps(query)})
 
         def hits(**query: str) -> list[tuple[str, float]]:
-            found = search(**query).raise_for_status().json()["hits"]
-            return [(hit["item"], round(hit["score"], 5)) for hit in found]
+            return [(hit["item"], round(hit["score"], 5)) for hit in told(search(**query))["hits"]]
 
         before = hits()
         item = before[0][0]
@@ -284,8 +283,7 @@ def test_each_server_is_killed_while_it_serves(servers: Servers, living: Place) 
             eventually(lambda: search().status_code == 200, f"{part} is searched")
             assert hits() == before
             assert client.get(f"{url}/items/{item}/content").content == data
-            tagged = client.patch(f"{url}/items/{item}", json={"add_tags": [part]})
-            assert tagged.status_code == 200, tagged.text
+            told(client.patch(f"{url}/items/{item}", json={"add_tags": [part]}))
             assert hits(filter=f"tag = '{part}'") == before[:1]
         assert process.poll() is None
-    assert living.told("doctor") == {"ok": True, "findings": []}
+    assert living.told("doctor") == {"ok": True, "findings": [], "interrupted": False}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -180,3 +181,53 @@ def test_a_damaged_vector_file_is_made_anew(settings: Settings, tmp_path: Path) 
         assert library.doctor().findings == []
         assert [collection.search(path, k=1)[0].source for path in paths] == [str(path) for path in paths]
     assert file.with_name("vectors.sqlite.damaged").exists()
+
+
+def _mapped(photos: OpenCollection, library: Library) -> Path:
+    photos.map()
+    (path,) = (library.folder / "maps").glob("*/*.map")
+    return path
+
+
+def test_maps_of_what_is_gone_are_removed(library: Library, photos: OpenCollection) -> None:
+    """A crash while a space or a collection was dropped leaves its map; the one that is used stays."""
+    path = _mapped(photos, library)
+    others = [path.with_name("99.map"), path.parent.with_name("77") / "1.map"]
+    for other in others:
+        other.parent.mkdir(exist_ok=True)
+        other.write_bytes(path.read_bytes())
+    (path.parent / "notes.txt").write_text("somebody's own")
+
+    (told,) = library.doctor().findings
+    (mended,) = library.doctor(fix=True).findings
+
+    assert (told.kind, told.count, told.fixed, mended.fixed) == ("orphan-maps", 2, False, True)
+    assert told.sentence == "2 maps are of collections or spaces that are gone"
+    assert library.doctor().findings == []
+    assert not any(other.exists() for other in others)
+    assert not others[1].parent.exists()
+    assert photos.kept_map() is not None
+    assert (path.parent / "notes.txt").exists()
+
+
+def test_a_map_of_one_that_had_the_same_number_is_removed(library: Library, photos: OpenCollection) -> None:
+    """A catalog that came from a backup gives numbers a second time; the map says whose it is."""
+    path = _mapped(photos, library)
+    path.write_bytes(path.read_bytes().replace(b'"photos"', b'"before"'))
+
+    assert [one.sentence for one in library.doctor(fix=True).findings] == [
+        "1 map is of a collection or space that is gone"
+    ]
+    assert not path.exists()
+
+
+def test_a_map_that_is_being_written_is_let_be(library: Library, photos: OpenCollection) -> None:
+    """What was left of writing one goes once it is old enough to be nobody's."""
+    path = _mapped(photos, library)
+    half = path.with_name(f"{path.name}.0badcafe.part")
+    half.write_bytes(b"half")
+
+    assert library.doctor().findings == []
+    os.utime(half, (1, 1))
+    assert _kinds(library, fix=True) == ["orphan-maps"]
+    assert (half.exists(), path.exists()) == (False, True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from morelike.project.layout import ROUNDS
 from morelike.project.layout import layout as lay_out
 from morelike.project.neighbours import nearest_others, principal
 from morelike.project.repulsion import Repulsion
+from morelike.records import Aside
 from morelike.settings import Settings
 from morelike.testing.toys import COLOURS, ToyEncoder, ToyJointEncoder
 from morelike.vecmath import normalise
@@ -179,11 +181,11 @@ def test_a_map_has_every_item_and_clusters_with_names(photos: OpenCollection, tm
 
 @pytest.mark.usefixtures("drawn")
 def test_a_map_is_kept_until_it_is_made_anew(photos: OpenCollection, tmp_path: Path) -> None:
-    """It says that the collection has changed since; one that is made anew shows it."""
+    """It says that items went since; one that is made anew shows it."""
     assert photos.kept_map() is None
     photos.add(coloured(tmp_path / "colours"))
     first = photos.map()
-    photos.tag([first.items[0]], ["new"])
+    photos.remove([first.items[0]])
 
     stale = photos.map()
     fresh = photos.map(refresh=True)
@@ -192,7 +194,82 @@ def test_a_map_is_kept_until_it_is_made_anew(photos: OpenCollection, tmp_path: P
     assert same(stale, first)
     assert (stale.made_at, stale.revision) == (first.made_at, first.revision)
     assert fresh.revision > first.revision
-    assert np.array_equal(fresh.points, first.points)
+    assert set(fresh.items) == set(first.items[1:])
+
+
+@pytest.mark.usefixtures("drawn")
+def test_what_moves_no_point_leaves_a_map_fresh(photos: OpenCollection, tmp_path: Path) -> None:
+    """Tags, metadata and rejected files; made anew, it is the same one."""
+    photos.add(coloured(tmp_path / "colours", 2))
+    first = photos.map()
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n no picture")
+
+    photos.tag([first.items[0]], ["new"])
+    photos.annotate([first.items[1]], {"seen": True})
+    assert photos.add(tmp_path / "broken.png").rejected == 1
+    kept_one = photos.kept_map()
+
+    assert kept_one is not None
+    assert (kept_one.stale, kept_one.revision) == (False, first.revision)
+    assert np.array_equal(photos.map(refresh=True).points, first.points)
+
+
+def pixel(folder: Path) -> Path:
+    Image.new("RGB", (20, 20), (1, 2, 3)).save(folder / "late.png")
+    return folder / "late.png"
+
+
+CHANGES: dict[str, Callable[[OpenCollection, Map, Path], object]] = {
+    "added": lambda photos, _, folder: photos.add(pixel(folder)),
+    "removed": lambda photos, made, _: photos.remove([made.items[0]]),
+    "set aside": lambda photos, made, _: photos.set_aside([Aside(made.items[0], made.items[1], "")]),
+}
+
+
+@pytest.mark.usefixtures("drawn")
+@pytest.mark.parametrize("change", CHANGES)
+def test_items_that_come_or_go_make_a_map_stale(photos: OpenCollection, tmp_path: Path, change: str) -> None:
+    """Whichever way, and for whoever opens the library next."""
+    photos.add(coloured(tmp_path / "colours", 2))
+    made = photos.map()
+    CHANGES[change](photos, made, tmp_path)
+
+    assert photos.map().stale
+
+
+@pytest.mark.usefixtures("drawn")
+def test_what_is_brought_back_is_as_it_was(photos: OpenCollection, tmp_path: Path) -> None:
+    """A map of all items is fresh again; one that was made without them is stale."""
+    photos.add(coloured(tmp_path / "colours", 2))
+    made = photos.map()
+    aside = Aside(made.items[0], made.items[1], "")
+
+    photos.set_aside([aside])
+    photos.undo_dedup()
+    assert not photos.map().stale
+    photos.set_aside([aside])
+    assert len(photos.map(refresh=True).items) == len(made.items) - 1
+    photos.undo_dedup()
+    assert photos.map().stale
+
+
+@pytest.mark.usefixtures("drawn")
+def test_a_map_of_an_earlier_version_is_stale_after_any_change(
+    photos: OpenCollection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not say which segments it was made of; until then it is shown as it is."""
+    photos.add(coloured(tmp_path / "colours", 1))
+    write = kept.write_checked
+
+    def without(path: Path, what: str, magic: bytes, header: dict[str, Any], arrays: Sequence[Any]) -> None:
+        write(path, what, magic, {name: said for name, said in header.items() if name != "segments"}, arrays)
+
+    monkeypatch.setattr(kept, "write_checked", without)
+    made = photos.map()
+
+    assert not photos.map().stale
+    photos.tag([made.items[0]], ["new"])
+    assert photos.map().stale
 
 
 def same(one: Map, other: Map) -> bool:

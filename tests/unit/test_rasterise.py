@@ -103,6 +103,18 @@ def test_too_many_pixels_leave_triangles_out(monkeypatch: pytest.MonkeyPatch) ->
     assert picture[32, 32, 0] < 255
 
 
+@pytest.mark.parametrize("most", [256 * 256 * 3, 256 * 256], ids=["unaveraged", "enlarged"])
+def test_a_large_picture_has_no_holes(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What would be too many pixels is drawn coarser, and all of its triangles are there."""
+    expected = drawn(BOX, FRONT, 256)
+    monkeypatch.setattr(rasterise, "_MOST_PIXELS", most)
+
+    picture = drawn(BOX, FRONT, 256)
+
+    assert picture.shape == expected.shape
+    assert np.mean(picture != expected) < 0.02
+
+
 @pytest.mark.parametrize("first", [0.0, 30.0])
 def test_a_ring_stands_around_what_is_up(first: float) -> None:
     """Eyes of a ring are rotations, look down by the same angle, and see up as up."""

@@ -22,6 +22,8 @@ from morelike.shapes import dry_run_shape, report_shape
 from morelike.times import duration
 
 if TYPE_CHECKING:
+    from threading import Event
+
     from morelike.cli.session import AnyCollection, AnyLibrary
     from morelike.dryrun import DryRun
     from morelike.progress import AddReport
@@ -181,8 +183,12 @@ def add(
     settings = session.settings(workers=workers)
     if dry_run:
         _check(sources or [], settings, exclude or [], retry=False)
-        found = _dry_run(session, settings, wanted, in_place=in_place)
+        with Reporter(quiet=session.quiet) as reporter, stop_on_interrupt() as stop:
+            found = _dry_run(session, settings, wanted, reporter, stop, in_place=in_place)
         _print_dry_run(collection, found, as_json=as_json)
+        if found.interrupted:
+            session.note("interrupted: nothing was changed; the figures are of what was looked at until then")
+            raise typer.Exit(INTERRUPTED)
         return
     metadata = parse_metadata(meta or [])
     _check(sources or [], settings, exclude or [], retry=retry)
@@ -303,13 +309,16 @@ def _print_rejections(rejections: Sequence[Rejection], total: int) -> None:
         line(f"  and {total - SHOWN_REJECTIONS} more")
 
 
-def _dry_run(session: Session, settings: Settings, wanted: _Wanted, *, in_place: bool) -> DryRun:
+def _dry_run(
+    session: Session, settings: Settings, wanted: _Wanted, reporter: Reporter, stop: Event, *, in_place: bool
+) -> DryRun:
     """Measure on a sample. A collection that does not exist yet is tried in a library that is thrown away."""
     from morelike.library import open as open_library
 
+    asked: dict[str, Any] = {"exclude": wanted.exclude, "in_place": in_place, "progress": reporter.tried, "stop": stop}
     if settings.server:
         with session.open() as remote:
-            return remote.collection(wanted.name).dry_run(*wanted.sources, exclude=wanted.exclude, in_place=in_place)
+            return remote.collection(wanted.name).dry_run(*wanted.sources, **asked)
     with tempfile.TemporaryDirectory(prefix="morelike-dry-run-") as folder:
         there = False
         if may_exist(settings):
@@ -318,19 +327,22 @@ def _dry_run(session: Session, settings: Settings, wanted: _Wanted, *, in_place:
         if not there:
             settings = embedded(settings, Path(folder) / "library")
         with open_library(settings) as library:
-            opened = wanted.open(library, session.note)
+            opened = wanted.open(library, reporter.note)
             if opened is None:
                 raise UsageError("there is nothing to add", hint="are there files in it that can be read?")
-            return opened.dry_run(*wanted.sources, exclude=wanted.exclude, in_place=in_place)
+            return opened.dry_run(*wanted.sources, **asked)
 
 
 def _print_dry_run(collection: str, found: DryRun, *, as_json: bool) -> None:
     if as_json:
         print_json({"collection": collection, **dry_run_shape(found)})
         return
-    line(f"{found.files} files; {found.sampled} of them tried with the encoder {found.encoder}; nothing was changed")
-    line(f"about {found.items_per_second:.1f} items/s, {_duration(found.seconds_estimated)} in all")
-    line(f"about {human_size(found.bytes_on_disk)} on disk, {human_size(found.peak_memory)} of memory at most")
+    files = f"{found.files} file{'s' * (found.files != 1)}"
+    tried = f"{found.sampled} of them tried with the encoder {found.encoder}" if found.sampled else "none of them tried"
+    line(f"{files}; {tried}; nothing was changed")
+    if found.sampled or not found.interrupted:
+        line(f"about {found.items_per_second:.1f} items/s, {_duration(found.seconds_estimated)} in all")
+        line(f"about {human_size(found.bytes_on_disk)} on disk, {human_size(found.peak_memory)} of memory at most")
     if found.rejected:
         line(f"{len(found.rejected)} of the sample would be rejected:")
         _print_rejections(found.rejected, len(found.rejected))

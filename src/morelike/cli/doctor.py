@@ -7,7 +7,10 @@ from typing import Annotated
 import typer
 
 from morelike.cli.help import Command
+from morelike.cli.interrupt import stop_on_interrupt
 from morelike.cli.output import AsJson, line, print_json
+from morelike.cli.progress import Reporter
+from morelike.cli.run import INTERRUPTED
 from morelike.cli.session import session_of
 from morelike.shapes import doctor_shape
 
@@ -37,17 +40,20 @@ def doctor(
     added since: its bytes are there, and nothing else names them.
     """
     session = session_of(context)
-    with session.open() as library:
-        report = library.doctor(fix=fix, rescue=rescue, notify=session.note)
+    with session.open() as library, Reporter(quiet=session.quiet) as reporter, stop_on_interrupt() as stop:
+        report = library.doctor(fix=fix, rescue=rescue, notify=reporter.note, progress=reporter.examined, stop=stop)
     left = [finding for finding in report.findings if not finding.fixed]
     if as_json:
         print_json(doctor_shape(report))
     else:
         for finding in report.findings:
             line(f"{'mended' if finding.fixed else 'found'}: {finding.sentence}")
-        if not report.findings:
+        if not report.findings and not report.interrupted:
             line("the library is well")
         elif left and not fix:
             line("morelike doctor --fix mends what can be mended")
+    if report.interrupted:
+        session.note("interrupted: not all was looked at, and what was mended stays so")
+        raise typer.Exit(INTERRUPTED)
     if left:
         raise typer.Exit(1)

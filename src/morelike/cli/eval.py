@@ -7,7 +7,10 @@ from typing import Annotated
 import typer
 
 from morelike.cli.help import Command
+from morelike.cli.interrupt import stop_on_interrupt
 from morelike.cli.output import AsJson, line, print_json, table
+from morelike.cli.progress import Reporter
+from morelike.cli.run import INTERRUPTED
 from morelike.cli.session import session_of
 from morelike.shapes import evaluation_shape
 
@@ -54,10 +57,17 @@ def evaluate(
     hit has the label; P@5: the share of the first five; mAP: mean average precision over the whole ranking. Intervals
     are 95 %, by bootstrap over queries.
     """
-    with session_of(context).open() as library:
-        found = library.collection(collection).evaluate(labels=labels, folds=folds, queries=queries, seed=seed)
+    session = session_of(context)
+    with session.open() as library, Reporter(quiet=session.quiet) as reporter, stop_on_interrupt() as stop:
+        found = library.collection(collection).evaluate(
+            labels=labels, folds=folds, queries=queries, seed=seed, progress=reporter.measured, stop=stop
+        )
     if as_json:
         print_json(evaluation_shape(found))
+    if found.interrupted:
+        session.note("interrupted: nothing was measured")
+        raise typer.Exit(INTERRUPTED)
+    if as_json:
         return
     values = {"p_at_1": found.p_at_1, "p_at_5": found.p_at_5, "map": found.map}
     rows = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -13,10 +13,11 @@ from morelike.cli.search import ID_LENGTH
 from morelike.cli.session import may_exist, session_of
 from morelike.cli.text import human_size, near
 from morelike.errors import UsageError
-from morelike.shapes import collection_shape, item_shape, rejection_shape, source_name
+from morelike.shapes import collection_shape, item_shape, rejection_shape, source_name, tags_shape
 
 if TYPE_CHECKING:
     from morelike.library import CollectionSummary
+    from morelike.records import ItemSort
     from morelike.settings import Settings
     from morelike.types import Item, Rejection
 
@@ -25,9 +26,13 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 EXAMPLES = """\
 morelike ls
 morelike ls photos --filter "path like '*/2024/*'" --limit 20
+morelike ls photos --sort size --descending
+morelike ls photos --tags
 morelike ls photos --rejected
 morelike ls s3://bucket/2024/
 """
+
+SORTS = ("added", "name", "size")
 
 
 @app.command(cls=Command, epilog=EXAMPLES)
@@ -43,7 +48,18 @@ def ls(
         ),
     ] = None,
     rejected: Annotated[bool, typer.Option("--rejected", help="What could not be added, and why.")] = False,
+    tags: Annotated[bool, typer.Option("--tags", help="Its tags, and how many items have each.")] = False,
+    prefix: Annotated[
+        str, typer.Option(metavar="TEXT", help="Of the tags only those that begin with it, whatever the case.")
+    ] = "",
     where: Annotated[str | None, typer.Option("--filter", metavar="EXPR", help="Only items that match.")] = None,
+    sort: Annotated[
+        str,
+        typer.Option(
+            metavar="WHAT", help="Items by added (the oldest first), name (of the first source), or size (in bytes)."
+        ),
+    ] = "added",
+    descending: Annotated[bool, typer.Option("--descending", help="The other way round.")] = False,
     limit: Annotated[int, typer.Option(metavar="N", min=1, help="How many at most.")] = 100,
     offset: Annotated[int, typer.Option(metavar="N", min=0, help="Leave out the first ones: the next page.")] = 0,
     as_json: AsJson = False,
@@ -53,36 +69,56 @@ def ls(
     With s3:// it lists what could be added: your buckets, or the objects and folders right below a prefix.
     """
     session = session_of(context)
+    lists = {"--rejected": rejected, "--tags": tags, "--prefix": prefix}
+    lists |= {"--filter": where, "--sort": sort != "added", "--descending": descending}
+    given = [name for name, said in lists.items() if said]
     if collection is not None and collection[:5].lower() == "s3://":
-        if rejected or where:
-            raise UsageError("--rejected and --filter need a collection", hint=f"morelike ls {collection}")
+        if given:
+            raise UsageError(f"{given[0]} needs a collection", hint=f"morelike ls {collection}")
         settings = session.settings()
         if settings.server:
             raise UsageError("buckets are listed from this machine, not by a server", hint="leave --server out")
         more = _objects(settings, collection, limit, offset, as_json=as_json)
-        if more and not as_json:
-            session.note(f"there are more: --offset {offset + limit}")
-        return
-    if collection is None and (rejected or where):
-        raise UsageError("--rejected and --filter need a collection", hint="morelike ls lists the collections")
-    if collection is None and not may_exist(session.settings()):
-        _collections([], as_json=as_json)
-        return
-    with session.open() as library:
-        if collection is None:
-            _collections(library.collections(), as_json=as_json)
+    elif collection is None:
+        if given:
+            raise UsageError(f"{given[0]} needs a collection", hint="morelike ls lists the collections")
+        more = False
+        if not may_exist(session.settings()):
+            _collections([], as_json=as_json)
             return
-        opened = library.collection(collection)
-        if rejected:
-            ledger = opened.rejected(offset=offset, limit=limit + 1)
-            more = len(ledger) > limit
-            _rejections(ledger[:limit], more=more, as_json=as_json)
-        else:
-            items = opened.items(filter=where, offset=offset, limit=limit + 1)
-            more = len(items) > limit
-            _items(items[:limit], more=more, as_json=as_json)
+        with session.open() as library:
+            _collections(library.collections(), as_json=as_json)
+    else:
+        _check(given, sort)
+        with session.open() as library:
+            opened = library.collection(collection)
+            if rejected:
+                more = _rejections(opened.rejected(offset=offset, limit=limit + 1), limit, as_json=as_json)
+            elif tags:
+                more = _tags(opened.tags(prefix=prefix, offset=offset, limit=limit + 1), limit, as_json=as_json)
+            else:
+                wanted = cast("ItemSort", sort)
+                page = opened.items(filter=where, offset=offset, limit=limit + 1, sort=wanted, descending=descending)
+                more = _items(page, limit, as_json=as_json)
     if more and not as_json:
         session.note(f"there are more: --offset {offset + limit}")
+
+
+def _check(given: list[str], sort: str) -> None:
+    """Raises UsageError where two options ask for different lists, or one for nothing that there is."""
+    if sort not in SORTS:
+        raise UsageError(f"items cannot be sorted by {sort!r}", hint=f"--sort {', '.join(SORTS)}")
+    if "--rejected" in given:
+        others = [name for name in given if name != "--rejected"]
+    elif "--tags" in given:
+        others = [name for name in given if name not in {"--tags", "--prefix"}]
+    elif "--prefix" in given:
+        raise UsageError("--prefix is of tags", hint="--tags lists them; of items, --filter \"name like 'cat*'\"")
+    else:
+        return
+    if others:
+        list_of = "--rejected" if "--rejected" in given else "--tags"
+        raise UsageError(f"{list_of} and {others[0]} ask for different lists", hint="leave one of them out")
 
 
 def _collections(summaries: list[CollectionSummary], *, as_json: bool) -> None:
@@ -123,13 +159,15 @@ def _objects(settings: Settings, address: str, limit: int, offset: int, *, as_js
     return more
 
 
-def _items(items: list[Item], *, more: bool, as_json: bool) -> None:
+def _items(page: list[Item], limit: int, *, as_json: bool) -> bool:
+    """Whether there are more, as of all three lists."""
+    items, more = page[:limit], len(page) > limit
     if as_json:
         print_json({"items": [item_shape(item) for item in items], "more": more})
-        return
+        return more
     if not items:
         line("no items")
-        return
+        return more
     tags = any(item.tags for item in items)
     heads = ["item", "type", "size"] + (["tags"] if tags else []) + ["source"]
     rows = [
@@ -139,15 +177,29 @@ def _items(items: list[Item], *, more: bool, as_json: bool) -> None:
         for item in items
     ]
     table(rows, heads, right=("size",), long="source")
+    return more
 
 
-def _rejections(rejections: list[Rejection], *, more: bool, as_json: bool) -> None:
+def _tags(found: dict[str, int], limit: int, *, as_json: bool) -> bool:
+    page, more = list(found.items())[:limit], len(found) > limit
+    if as_json:
+        print_json(tags_shape(page, more=more))
+    elif not page:
+        line("no tags")
+    else:
+        table(page, ["tag", "items"], right=("items",))
+    return more
+
+
+def _rejections(page: list[Rejection], limit: int, *, as_json: bool) -> bool:
+    rejections, more = page[:limit], len(page) > limit
     if as_json:
         print_json({"rejected": [rejection_shape(rejection) for rejection in rejections], "more": more})
-        return
+        return more
     if not rejections:
         line("nothing was rejected")
     for rejection in rejections:
         line(near(rejection.uri))
         times = f", tried {rejection.attempts} times" if rejection.attempts > 1 else ""
         line(f"  {rejection.stage}: {rejection.reason}{times}")
+    return more

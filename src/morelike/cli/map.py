@@ -71,7 +71,7 @@ def _print(session: Session, collection: str, found: Map) -> None:
     count = len(found.items)
     line(f"{count} item{'s' * (count != 1)}, {found.kind}, {found.encoder}, made {found.made_at}")
     if found.stale:
-        line(f"the collection has changed since: {session.call(f'map {collection} --refresh')}")
+        line(f"items have come or gone since: {session.call(f'map {collection} --refresh')}")
 
 
 def _sketch(found: Map) -> list[str]:

@@ -71,6 +71,27 @@ class Reporter:
         """What ``OpenCollection.map`` calls."""
         self._run(progress, "mapped")
 
+    def tried(self, progress: Progress) -> None:
+        """What ``OpenCollection.dry_run`` calls."""
+        self._looked(progress, "tried")
+
+    def measured(self, progress: Progress) -> None:
+        """What ``OpenCollection.evaluate`` calls."""
+        self._looked(progress, "asked")
+
+    def examined(self, progress: Progress) -> None:
+        """What ``Library.doctor`` calls."""
+        step = f"{progress.done} of {progress.total} steps" if progress.total else "looking"
+        current = shorten_middle(clean(progress.current), CURRENT_WIDTH)
+        self._show(clean(progress.note) or step, current, progress.done, progress.total)
+
+    def _looked(self, progress: Progress, verb: str) -> None:
+        """What is counted before it begins, and then how far it is."""
+        if progress.total is not None or progress.note:
+            self._run(progress, verb)
+        else:
+            self._show(f"{progress.seen} found", shorten_middle(clean(progress.current), CURRENT_WIDTH), 0, None)
+
     def _run(self, progress: Progress, verb: str) -> None:
         through = progress.done + progress.same + progress.rejected
         current = shorten_middle(clean(progress.current), CURRENT_WIDTH)

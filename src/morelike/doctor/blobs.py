@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import BinaryIO, cast
 
 from morelike.doctor.report import DoctorReport, counted
+from morelike.doctor.steps import Steps
 from morelike.errors import ItemError, OriginalGone, StoreError
 from morelike.originals import original
 from morelike.protocols import BlobStore, ListsSizes
@@ -44,11 +45,14 @@ class Digests:
             yield [page[at : at + 32].hex() for at in range(0, len(page), 32)]
 
 
-def hold_blobs(stores: Stores, report: DoctorReport, *, fix: bool, keep_orphans: bool) -> Digests:
-    """What is stored against what is needed. The blobs of no item are swept, or given back with ``keep_orphans``."""
+def hold_blobs(stores: Stores, report: DoctorReport, steps: Steps, *, fix: bool, keep_orphans: bool) -> Digests:
+    """What is stored against what is needed. The blobs of no item are swept, or given back with ``keep_orphans``.
+
+    Raises Stopped.
+    """
     orphans, missing, wrong = Digests(), Digests(), Digests()
     wanted = stores.catalog.blob_sizes()
-    for digest, there, needed in _side_by_side(_listing(stores.blobs), wanted):
+    for digest, there, needed in steps.each(_side_by_side(_listing(stores.blobs), wanted)):
         if needed is None:
             orphans.add(digest)
         elif there is None:
@@ -56,19 +60,17 @@ def hold_blobs(stores: Stores, report: DoctorReport, *, fix: bool, keep_orphans:
         elif there[1] is not None and there[1] != needed[1]:
             wrong.add(digest)
     if not keep_orphans:
+        sentence = counted(len(orphans), "blob belongs to no item", "blobs belong to no item")
+        told = report.add("orphan-blobs", sentence, len(orphans))
         if fix:
-            for page in orphans.pages():
+            for page in steps.each(orphans.pages()):
                 with stores.lock.hold("doctor"):  # still: another writer may need by now what nobody needed
                     stores.blobs.delete(page)
-        report.add(
-            "orphan-blobs",
-            counted(len(orphans), "blob belongs to no item", "blobs belong to no item"),
-            len(orphans),
-            fixed=fix,
-        )
+            report.mended(told)
     for collection in stores.catalog.collections():
-        _gone(stores, collection, missing, report, fix=fix)
-        _cut_short(stores, collection, wrong, report, fix=fix)
+        _gone(stores, collection, missing, report, steps, fix=fix)
+        _cut_short(stores, collection, wrong, report, steps, fix=fix)
+        steps.go_on()
     left = stores.blobs.sweep(dry_run=not fix)
     report.add(
         "half-written",
@@ -122,8 +124,10 @@ def _ascending(entries: Iterator[Entry], who: str) -> Iterator[Entry]:
         yield entry
 
 
-def _gone(stores: Stores, collection: Collection, digests: Digests, report: DoctorReport, *, fix: bool) -> None:
-    back, lost = _brought_back(stores, collection, digests, fix=fix)
+def _gone(
+    stores: Stores, collection: Collection, digests: Digests, report: DoctorReport, steps: Steps, *, fix: bool
+) -> None:
+    back, lost = _brought_back(stores, collection, digests, steps, fix=fix)
     name = collection.name
     sentence = f"{name}: the kept bytes of {counted(back, 'item', 'items')} were gone; a source still had them"
     report.add("missing-blobs", sentence, back, fixed=True)
@@ -132,8 +136,10 @@ def _gone(stores: Stores, collection: Collection, digests: Digests, report: Doct
     report.add("missing-blobs", sentence, lost)
 
 
-def _cut_short(stores: Stores, collection: Collection, digests: Digests, report: DoctorReport, *, fix: bool) -> None:
-    back, lost = _brought_back(stores, collection, digests, fix=fix)
+def _cut_short(
+    stores: Stores, collection: Collection, digests: Digests, report: DoctorReport, steps: Steps, *, fix: bool
+) -> None:
+    back, lost = _brought_back(stores, collection, digests, steps, fix=fix)
     name = collection.name
     sentence = f"{name}: the kept bytes of {counted(back, 'item', 'items')} were not whole; a source still had them"
     report.add("damaged-blobs", sentence, back, fixed=True)
@@ -141,11 +147,15 @@ def _cut_short(stores: Stores, collection: Collection, digests: Digests, report:
     report.add("damaged-blobs", sentence, lost)
 
 
-def _brought_back(stores: Stores, collection: Collection, digests: Digests, *, fix: bool) -> tuple[int, int]:
-    """How many items have their bytes again, from a source that still had them; how many have not."""
+def _brought_back(
+    stores: Stores, collection: Collection, digests: Digests, steps: Steps, *, fix: bool
+) -> tuple[int, int]:
+    """How many items have their bytes again, from a source that still had them; how many have not. When it is stopped,
+    of those that were reached: they are told of all the same.
+    """
     back = lost = 0
-    for page in digests.pages():
-        for item in stores.catalog.keepers(collection, page):
+    for page in steps.until_stopped(digests.pages()):
+        for item in steps.until_stopped(stores.catalog.keepers(collection, page)):
             if item.state in KEPT:
                 good = fix and _from_source(stores, item)
                 back, lost = back + good, lost + (not good)

@@ -9,25 +9,37 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass
+from threading import Event
 
 from morelike.deletion import delete_items
-from morelike.doctor.blobs import hold_blobs, orphan_blobs
+from morelike.doctor.again import Requeue, make_again, redo
+from morelike.doctor.blobs import Digests, hold_blobs, orphan_blobs
 from morelike.doctor.fields import hold_fields
-from morelike.doctor.report import DoctorReport, counted
-from morelike.doctor.vectors import hold_spaces, hold_vectors
-from morelike.errors import OriginalGone, StoreReadOnly
-from morelike.originals import original
-from morelike.progress import AddReport
-from morelike.types import Blob, Collection, Item, Rejection
+from morelike.doctor.maps import hold_maps
+from morelike.doctor.report import DoctorReport, Finding, counted
+from morelike.doctor.steps import Steps, Stopped
+from morelike.doctor.vectors import Drift, hold_spaces, hold_vectors
+from morelike.errors import StoreReadOnly
+from morelike.progress import Progress
+from morelike.types import Collection
 from morelike.wiring import Stores
 
 __all__ = ["Requeue", "examine"]
 
 PAGE = 1000
+OF_ALL = 4
+"""Steps that are of no one collection: the stores' own files, spaces, maps, blobs."""
 
-Requeue = Callable[[Collection, Iterator[Blob]], AddReport]
-"""Adds blobs to a collection again; the facade gives it, for it knows the encoders."""
+
+@dataclass(frozen=True, slots=True)
+class _Again:
+    """Items of a collection that are to be worked on anew, and what was told of them."""
+
+    collection: Collection
+    pending: int
+    drift: Drift
+    told: Finding | None
 
 
 def examine(
@@ -37,40 +49,86 @@ def examine(
     fix: bool = False,
     rescue: Collection | None = None,
     waiting: Callable[[str], None] | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    stop: Event | None = None,
 ) -> DoctorReport:
     """Look at everything under the write lock; with ``fix``, mend it.
 
     ``rescue``: blobs that belong to no item become items of this collection, as far as it can read them, and none is
-    swept.
+    swept. ``progress`` counts steps. Setting ``stop`` ends it between two rows or pages: what was mended is whole, the
+    rest is as it was, and what was told of and not mended to its end is told as left.
     """
-    report = DoctorReport()
-    again: list[tuple[Collection, int]] = []
-    with _standing_still(stores, fix=fix, waiting=waiting):
-        if not _files(stores, report, fix=fix):
-            return report  # nothing can be held against a file that cannot be read
-        for collection in stores.catalog.collections():
-            _deletions(stores, collection, report, fix=fix)
-            pending = _pending(stores, collection, report, fix=fix)
-            drift = hold_vectors(stores, collection, report, fix=fix)
-            hold_fields(stores, collection, report, drifted=drift.any, fix=fix)
-            again.append((collection, pending + drift.lacking))
-        hold_spaces(stores, report, fix=fix)
-        orphans = hold_blobs(stores, report, fix=fix, keep_orphans=rescue is not None)
-    if fix:  # outside the lock: adding takes it for each group
-        for collection, number in again:
-            _redo(stores, collection, number, requeue)
-        if rescue is not None and len(orphans):
-            taken = requeue(rescue, orphan_blobs(stores, orphans)).added
-            left = len(orphans) - taken
-            report.add(
-                "rescued",
-                f"{rescue.name}: {counted(taken, 'blob of no item is an item', 'blobs of no item are items')} now",
-                taken,
-                fixed=True,
-            )
-            what = counted(left, "blob belongs to no item, and is", "blobs belong to no item, and are")
-            report.add("orphan-blobs", f"{what} no {rescue.modality}", left)
+    report, steps = DoctorReport(), Steps(progress, stop)
+    try:
+        _examine(stores, requeue, report, steps, fix=fix, rescue=rescue, waiting=waiting)
+        steps.finish()
+    except Stopped:
+        report.interrupted = True
     return report
+
+
+def _examine(
+    stores: Stores,
+    requeue: Requeue,
+    report: DoctorReport,
+    steps: Steps,
+    *,
+    fix: bool,
+    rescue: Collection | None,
+    waiting: Callable[[str], None] | None,
+) -> None:
+    """Raises Stopped."""
+    again: list[_Again] = []
+    with _standing_still(stores, fix=fix, waiting=waiting):
+        steps.begin()
+        if not _files(stores, report, fix=fix):
+            return  # nothing can be held against a file that cannot be read
+        collections = stores.catalog.collections()
+        steps.expect(OF_ALL + len(collections))
+        for collection in collections:
+            steps.begin(collection.name)
+            _deletions(stores, collection, report, steps, fix=fix)
+            pending, told = _pending(stores, collection, report)
+            drift = hold_vectors(stores, collection, report, steps, fix=fix)
+            hold_fields(stores, collection, report, drifted=drift.any, fix=fix)
+            again.append(_Again(collection, pending, drift, told))
+        steps.begin()
+        hold_spaces(stores, report, steps, fix=fix)
+        steps.begin()
+        hold_maps(stores, report, steps, fix=fix)
+        steps.begin()
+        orphans = hold_blobs(stores, report, steps, fix=fix, keep_orphans=rescue is not None)
+    if not fix:
+        return
+    wanting = [one for one in again if one.pending or one.drift.lacking]
+    steps.expect(OF_ALL + len(again) + len(wanting) + (rescue is not None))
+    for one in wanting:  # outside the lock: adding takes it for each group
+        steps.begin(one.collection.name)
+        redo(stores, one.collection, one.pending, requeue, steps)
+        report.mended(one.told)
+        make_again(stores, one.collection, one.drift.missing, requeue, steps)
+        report.mended(one.drift.told)
+    if rescue is not None:
+        steps.begin(rescue.name)
+        _rescue(stores, rescue, orphans, requeue, report=report, steps=steps)
+
+
+def _rescue(
+    stores: Stores, into: Collection, orphans: Digests, requeue: Requeue, *, report: DoctorReport, steps: Steps
+) -> None:
+    if not len(orphans):
+        return
+    taken = requeue(into, steps.until_stopped(orphan_blobs(stores, orphans))).added
+    left = len(orphans) - taken
+    sentence = f"{into.name}: {counted(taken, 'blob of no item is an item', 'blobs of no item are items')} now"
+    report.add("rescued", sentence, taken, fixed=True)
+    if steps.stopped:
+        what = counted(left, "blob belongs to no item", "blobs belong to no item")
+    else:
+        what = counted(left, "blob belongs to no item, and is", "blobs belong to no item, and are")
+        what = f"{what} no {into.modality}"
+    report.add("orphan-blobs", what, left)
+    steps.go_on()
 
 
 @contextmanager
@@ -98,48 +156,20 @@ def _files(stores: Stores, report: DoctorReport, *, fix: bool) -> bool:
     return not lost and (fix or not damaged)
 
 
-def _deletions(stores: Stores, collection: Collection, report: DoctorReport, *, fix: bool) -> None:
+def _deletions(stores: Stores, collection: Collection, report: DoctorReport, steps: Steps, *, fix: bool) -> None:
     half = stores.catalog.count(collection, state="deleting")
+    sentence = f"{collection.name}: {counted(half, 'deletion was', 'deletions were')} cut off"
+    told = report.add("deleting", sentence, half)
     if fix:
         while page := stores.catalog.items(collection, state="deleting", limit=PAGE):
+            steps.go_on()
             delete_items(stores, collection, [item.id for item in page])
-    report.add(
-        "deleting", f"{collection.name}: {counted(half, 'deletion was', 'deletions were')} cut off", half, fixed=fix
-    )
+        report.mended(told)
 
 
-def _pending(stores: Stores, collection: Collection, report: DoctorReport, *, fix: bool) -> int:
+def _pending(stores: Stores, collection: Collection, report: DoctorReport) -> tuple[int, Finding | None]:
     pending = stores.catalog.count(collection, state="pending")
     sentence = (
         f"{collection.name}: {counted(pending, 'item is', 'items are')} pending (an add runs now, or one was cut off)"
     )
-    report.add("pending", sentence, pending, fixed=fix)
-    return pending
-
-
-def _redo(stores: Stores, collection: Collection, number: int, requeue: Requeue) -> None:
-    """Work on so many pending items anew, a page at a time: those that stay pending are passed over."""
-    passed = 0
-    while number > 0 and (page := stores.catalog.items(collection, state="pending", offset=passed, limit=PAGE)):
-        number -= len(page)
-        _redo_page(stores, collection, page, requeue)
-        states = stores.catalog.known(collection, [item.id for item in page])
-        passed += sum(state == "pending" for state in states.values())
-
-
-def _redo_page(stores: Stores, collection: Collection, items: list[Item], requeue: Requeue) -> None:
-    lost: list[Rejection] = []
-
-    def blobs() -> Iterator[Blob]:
-        for item in items:
-            uri = item.sources[0].uri if item.sources else item.id
-            try:
-                blob = original(stores, item)
-                yield blob if item.in_place else replace(blob, path=None)  # kept stays kept
-            except OriginalGone as error:
-                lost.append(Rejection(uri, item.id, "source", str(error)))
-
-    requeue(collection, blobs())
-    if lost:
-        with stores.lock.hold("doctor"):
-            stores.catalog.reject(collection, lost)
+    return pending, report.add("pending", sentence, pending)

@@ -1,4 +1,4 @@
-"""Which form a file of words has: by its name where that says it, else by its first bytes."""
+"""Which form a file of words has: by its name where that says it, else by its first bytes. Tables may be packed."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from morelike.modalities._molecule_lines import packed_head
 from morelike.modalities._text_bytes import decoded_head
 from morelike.modalities._text_columns import AUTO, columns_of, names_files
 
-__all__ = ["TextForm", "form_of", "header_of", "suffix_of"]
+__all__ = ["GZIP", "TextForm", "form_of", "header_of", "suffix_of"]
 
 Form = Literal["plain", "markdown", "html", "record", "csv", "lines", "array"]
+GZIP: Final = b"\x1f\x8b"
 
 _NAMED_ONLY: Final = 0.02
 """Where only the name speaks for words: enough to say what is wrong."""
@@ -36,6 +38,7 @@ _TYPES: Final[dict[Form, str]] = {
     "lines": "application/x-ndjson",
     "array": "application/json",
 }
+_TABLES: Final[frozenset[Form]] = frozenset({"csv", "lines", "array"})
 _RECORD: Final = 0.1
 _UNNAMED: Final = 0.1
 _UNNAMED_PAGE: Final = 0.3
@@ -57,7 +60,7 @@ class TextForm:
 
     def holds(self, wanted: str) -> bool:
         """Whether it is a table of texts, not one of files; ``wanted``: the columns that are searched."""
-        if self.name not in {"csv", "lines", "array"} or not self.columns:
+        if self.name not in _TABLES or not self.columns:
             return False
         found = columns_of(self.columns, wanted)
         return not names_files(self.columns) or (found is not None and (found.sure or wanted != AUTO))
@@ -75,6 +78,8 @@ def form_of(head: bytes, name: str) -> TextForm | None:
     A record, one object of JSON on one line, is told by its bytes: its name is a title, which may be anything.
     """
     suffix = suffix_of(name)
+    if suffix == ".gz" and head.startswith(GZIP):
+        return _packed(*packed_head(head, name))
     known = _SUFFIXES.get(suffix)
     text = decoded_head(head)
     if text is None or not text.strip():
@@ -118,6 +123,13 @@ def _table(form: Form, sure: float, names: list[str]) -> TextForm:
     found = columns_of(names)
     listed = names_files(names) and not (found is not None and found.sure)
     return TextForm(form, 0.0 if found is None or listed else sure, tuple(names))
+
+
+def _packed(head: bytes, name: str) -> TextForm | None:
+    """Of what gzip packed: tables alone, of which a row is read at a time."""
+    known = _SUFFIXES.get(suffix_of(name))
+    form = form_of(head, name) if known is not None and known[0] in _TABLES else None
+    return form if form is not None and form.columns else None
 
 
 def _keys(text: str) -> list[str]:

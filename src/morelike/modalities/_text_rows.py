@@ -1,10 +1,12 @@
-"""The rows of a table of texts: CSV, JSON lines, a JSON array; one at a time, whatever the file's size."""
+"""The rows of a table of texts: CSV, JSON lines, a JSON array, packed or not; one at a time, whatever the size."""
 
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +15,7 @@ from typing import Any, Final, TextIO
 from morelike.errors import DecodeError, SourceError
 from morelike.modalities._forward import ForwardStream
 from morelike.modalities._text_bytes import encoding_of
-from morelike.modalities._text_formats import Form, header_of
+from morelike.modalities._text_formats import GZIP, Form, header_of
 from morelike.types import Blob
 
 __all__ = ["Row", "rows_of"]
@@ -39,20 +41,26 @@ class Row:
 
 def rows_of(blob: Blob, form: Form, label: str) -> Iterator[Row]:
     """Raises SourceError on a file that cannot be read, or not be read on."""
-    with _characters(blob, label) as text:
-        if form == "csv":
-            yield from _csv_rows(text, label)
-        elif form == "lines":
-            yield from _json_lines(text)
-        else:
-            yield from _json_array(text, label)
+    try:
+        with _characters(blob, label) as text:
+            if form == "csv":
+                yield from _csv_rows(text, label)
+            elif form == "lines":
+                yield from _json_lines(text)
+            else:
+                yield from _json_array(text, label)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        reason = f"{label} cannot be read to its end: {error}"
+        raise SourceError(reason, hint="the gzip file is damaged: copy or download it again") from error
 
 
 @contextmanager
 def _characters(blob: Blob, label: str) -> Iterator[TextIO]:
     """Bytes that are no UTF-8 become lone surrogates, so that the one row they are in can be named."""
     with blob.open() as stream:
-        buffered = io.BufferedReader(ForwardStream(stream), _BUFFER)
+        buffered: io.BufferedReader[Any] = io.BufferedReader(ForwardStream(stream), _BUFFER)
+        if buffered.peek(len(GZIP)).startswith(GZIP):
+            buffered = io.BufferedReader(gzip.GzipFile(fileobj=buffered), _BUFFER)
         try:
             name = encoding_of(buffered.peek(_BUFFER), label)
         except DecodeError as error:

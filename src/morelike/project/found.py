@@ -28,7 +28,7 @@ class Map:
     revision: int
     """Of the collection, when it was made."""
     stale: bool
-    """Whether the collection has changed since, in whatever way."""
+    """Whether other segments of its kind are searchable since: it lacks items, or shows some that are not found."""
     kind: str
     encoder: str
     """The id of the card whose space is shown."""
@@ -39,5 +39,7 @@ class Map:
     """(n, 2) from -1 to 1. Only what stands near a point means anything, not the axes."""
     cluster_of: NDArray[np.int32] = field(repr=False)
     """(n,) the cluster of each."""
+    segments: str = field(default="", repr=False)
+    """A digest of the ids of the segments that were searchable; empty where it is not known."""
     interrupted: bool = False
     """It was stopped before its end: it shows nothing, and what was kept before is still there."""

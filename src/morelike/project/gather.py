@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from hashlib import blake2b
 from typing import Any, Final
 
 import numpy as np
@@ -14,7 +15,7 @@ from morelike.types import Collection, Segment, Space
 from morelike.vecmath import normalise
 from morelike.wiring import Stores
 
-__all__ = ["Gatherer"]
+__all__ = ["Gatherer", "segments_digest"]
 
 Rows = NDArray[np.float32]
 
@@ -24,6 +25,12 @@ MOST_SEGMENTS: Final = 64
 """Of an item; of one with more, so many that lie evenly."""
 WIDEST_BITS: Final = 512
 """Fingerprints of more bits are projected: sums of them under a fixed random sign pattern keep their angles."""
+
+
+def segments_digest(stores: Stores, collection: Collection, space: Space) -> str:
+    """Of the ids of the segments that are searchable now: another one as soon as one comes or goes."""
+    ids = stores.catalog.segment_ids(collection, space.kind)
+    return blake2b(ids.astype("<i8").tobytes(), digest_size=16).hexdigest()
 
 
 class Gatherer:

@@ -7,7 +7,9 @@ zeros, (n, 2) float32 points and (n,) int32 clusters, little-endian. Nothing dep
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import re
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -21,11 +23,14 @@ from morelike.stores.vectors.files import Checked, Unusable, opened, write_check
 from morelike.types import Collection, Space
 from morelike.wiring import Stores
 
-__all__ = ["forget", "keep", "kept", "place"]
+__all__ = ["discard", "forget", "keep", "kept", "place", "strays"]
 
 _log = logging.getLogger(__name__)
 MAGIC: Final = b"mlmap\x01\x00\x00"
 LONGEST_ID: Final = 128
+HALF_WRITTEN: Final = 3600.0
+"""Seconds after which a file without its name yet is nobody's any more."""
+_NAME: Final = re.compile(r"(\d+)\.map(\.[0-9a-f]+\.part)?")
 _OPENED: Final = 2
 """How many maps a process keeps in memory: each page of one is asked for apart."""
 
@@ -45,6 +50,7 @@ def keep(stores: Stores, collection: Collection, space: Space, made: Map) -> Non
         "kind": made.kind,
         "made_at": made.made_at,
         "revision": made.revision,
+        "segments": made.segments,
         "clusters": [[one.name, one.size] for one in made.clusters],
         "items": len(made.items),
         "id_bytes": ids.dtype.itemsize,
@@ -67,20 +73,64 @@ def kept(stores: Stores, collection: Collection, space: Space) -> Map | None:
     except (OSError, Unusable) as reason:
         _log.warning("the map of %s is made anew when it is asked for: %s: %s", collection.name, path, reason)
         return None
+    return found if _is_of(header, stores, collection, space) else None
+
+
+def _is_of(header: Mapping[str, Any], stores: Stores, collection: Collection, space: Space) -> bool:
+    """Whether it is a map of this space, and not of one that had the same number."""
     whose = {
         "library": stores.catalog.library_id(),
         "collection": [collection.name, collection.created_at],
         "encoder": space.card.id,
     }
-    return found if all(header.get(name) == value for name, value in whose.items()) else None  # a number used again
+    return all(header.get(name) == value for name, value in whose.items())
 
 
 def forget(stores: Stores, collection: Collection, space: Space) -> None:
     """Remove the map of a space that goes; its folder too, once that is empty."""
-    path = place(stores, collection, space)
+    discard(place(stores, collection, space))
+
+
+def discard(path: Path) -> None:
+    """Remove a map's file; its folder too, once that is empty."""
     remove(path)
     with suppress(OSError):
         path.parent.rmdir()
+
+
+def strays(stores: Stores) -> Iterator[Path]:
+    """Files of maps whose collection or space is gone, also where another one has its number now; and what was left of
+    writing one. Whoever writes holds no lock, so what is young is let be.
+    """
+    whose = {
+        (str(collection.id), str(space.id)): (collection, space)
+        for collection in stores.catalog.collections()
+        for space in stores.catalog.spaces(collection)
+    }
+    for path in sorted((stores.folder / "maps").glob("*/*")):
+        found = _NAME.fullmatch(path.name)
+        if found is not None and path.is_file():
+            owner = whose.get((path.parent.name, found[1]))
+            half = found[2] is not None
+            if _age(path) > HALF_WRITTEN if half else owner is None or _of_another(path, stores, *owner):
+                yield path
+
+
+def _age(path: Path) -> float:
+    """Seconds since it was written; 0 where it is gone meanwhile."""
+    try:
+        return time.time() - path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _of_another(path: Path, stores: Stores, collection: Collection, space: Space) -> bool:
+    """A damaged one may be anybody's: it is made anew in its place."""
+    try:
+        with opened(path, MAGIC) as file:
+            return not _is_of(file.header, stores, collection, space)
+    except (OSError, Unusable):
+        return False
 
 
 @lru_cache(maxsize=_OPENED)
@@ -116,4 +166,5 @@ def _map(file: Checked, ids: list[bytes], points: Any, cluster_of: Any) -> Map:
         items=tuple(one.decode() for one in ids),
         points=points,
         cluster_of=cluster_of,
+        segments=str(header.get("segments", "")),  # of an earlier version there is none
     )

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from morelike.errors import QueryError
 from morelike.progress import Meter, Progress
 from morelike.project.found import Cluster, Map
-from morelike.project.gather import Gatherer
+from morelike.project.gather import Gatherer, segments_digest
 from morelike.project.layout import ROUNDS, layout
 from morelike.project.naming import labels_of, names
 from morelike.project.neighbours import SEED, Searcher, grouped
@@ -80,7 +80,9 @@ class _Work:
         self._stores, self._collection, self._space, self._stop = stores, collection, space, stop
         self._gatherer = Gatherer(stores, collection, space)
         self._meter = Meter(progress)
-        self._revision = stores.catalog.revision(collection)  # before the first look: what changes later is stale
+        # before the first look: what changes later is stale
+        self._revision = stores.catalog.revision(collection)
+        self._segments = segments_digest(stores, collection, space)
         self._draw = np.random.default_rng(SEED)
 
     def run(self) -> Map | None:
@@ -196,6 +198,7 @@ class _Work:
             items=tuple(items),
             points=points.astype(np.float32),
             cluster_of=cluster_of,
+            segments=self._segments,
             interrupted=interrupted,
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from threading import Event
-from typing import Any
+from typing import Any, Final
 
 from morelike.asking import Asking
 from morelike.dryrun import DryRun
@@ -23,6 +23,7 @@ from morelike.unpacking import holds_of
 __all__ = ["Adding"]
 
 Tell = Callable[[Progress], None]
+NOT_BEGUN: Final = DryRun(0, 0, (), 0.0, 0.0, 0, 0, "", interrupted=True)
 
 
 class Adding(Behind, Asking):
@@ -95,10 +96,16 @@ class Adding(Behind, Asking):
             )
         return _sum(sent, self._server.made(add_report_of, job.result))
 
-    def dry_run(self, *sources: Any, exclude: Sequence[str] = (), in_place: bool = False, sample: int = 64) -> DryRun:
-        """What ``add`` would do, from a sample; nothing is written. Only of what the server itself reads. Raises
-        UsageError, SourceError.
-        """
+    def dry_run(
+        self,
+        *sources: Any,
+        exclude: Sequence[str] = (),
+        in_place: bool = False,
+        sample: int = 64,
+        progress: Tell | None = None,
+        stop: Event | None = None,
+    ) -> DryRun:
+        """As ``OpenCollection.dry_run``, only of what the server itself reads. Raises UsageError, SourceError."""
         if not all(map(is_there, sources)):
             raise UsageError(
                 "what lies here cannot be tried by the server without being sent",
@@ -107,7 +114,9 @@ class Adding(Behind, Asking):
             )
         places = [str(one).removeprefix(THERE) for one in sources]
         asked = {"sources": places, "exclude": _several(exclude), "in_place": in_place, "sample": sample}
-        job: Job = self._job("dry-run", asked)
+        job: Job = self._job("dry-run", asked, progress=progress, stop=stop)
+        if not job.result and stop is not None and stop.is_set():  # called off before anybody took it up
+            return NOT_BEGUN
         if not job.result:
             raise cancelled(job)
         return self._server.made(dry_run_of, job.result)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from threading import Event
 from typing import Any, Final, NoReturn
 
 from morelike.across import Across
@@ -12,6 +13,7 @@ from morelike.errors import CollectionExists, NoSuchCollection, SpaceMismatch, U
 from morelike.guess import Guess, guess_modality
 from morelike.hits import GroupedHits
 from morelike.lanes import Encoders
+from morelike.progress import Progress
 from morelike.protocols import Modality
 from morelike.records import CollectionSummary, StorageReading
 from morelike.registry import MODALITIES
@@ -233,14 +235,22 @@ class RemoteLibrary(Across):
     def _ready(self) -> dict[str, Any]:
         return self._client.ready()
 
-    def doctor(self, *, fix: bool = False, rescue: str = "", notify: Tell | None = None) -> DoctorReport:
+    def doctor(
+        self,
+        *,
+        fix: bool = False,
+        rescue: str = "",
+        notify: Tell | None = None,
+        progress: Callable[[Progress], None] | None = None,
+        stop: Event | None = None,
+    ) -> DoctorReport:
         """Have the server hold its stores against each other; with ``fix``, mend what can be mended: as
         ``Library.doctor``. Raises UsageError, NoSuchCollection.
         """
         if rescue and not fix:
             raise UsageError("without fix nothing is rescued", hint="morelike doctor --fix --rescue COLLECTION")
         job = self.jobs.add("doctor", "", {"fix": fix, "rescue": rescue})
-        job = done(self._server, job, notify=notify)
+        job = done(self._server, job, notify=notify, progress=progress, stop=stop)
         if not job.result:
             raise cancelled(job)
         return self._server.made(doctor_report_of, job.result)

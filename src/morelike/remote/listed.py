@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, Final, cast
 
 from morelike.errors import NoSuchItem, QueryError, StoreError, UsageError
 from morelike.protocols import Modality, Plays
-from morelike.records import Calibration, SourceRow
+from morelike.records import Calibration, ItemSort, SourceRow
 from morelike.remote.behind import Behind
 from morelike.remote.client import Client, part
 from morelike.remote.shapes_back import calibration_of, item_of, rejection_of, source_row_of, space_of, span_of
@@ -63,10 +63,23 @@ class RemoteListed(Behind):
         return found
 
     def items(
-        self, *, filter: str | None = None, offset: int = 0, limit: int = 100, state: ItemState | None = "ready"
+        self,
+        *,
+        filter: str | None = None,
+        offset: int = 0,
+        limit: int = 100,
+        state: ItemState | None = "ready",
+        sort: ItemSort = "added",
+        descending: bool = False,
     ) -> list[Item]:
-        """A page of items, oldest first."""
-        told = {"filter": filter, "state": state or "any"}
+        """A page of items, oldest first where nothing else is asked for; equal ones stand in order of arrival.
+
+        ``sort``: ``size`` in bytes, or ``name`` of the first source, A to Z as a to z, all else by code point; by these
+        every page reads all items that match. Raises FilterError, UsageError.
+        """
+        told: dict[str, Any] = {"filter": filter, "state": state or "any"}
+        if sort != "added" or descending:
+            told |= {"sort": sort, "descending": descending}
         return self._server.page(self._path("items"), "items", item_of, offset, limit, **told)
 
     def rejected(self, *, offset: int = 0, limit: int = 100) -> list[Rejection]:
@@ -110,6 +123,14 @@ class RemoteListed(Behind):
     def count(self, *, filter: str | None = None) -> int:
         """How many items are searchable."""
         return self._counted("items", filter=filter)
+
+    def tags(self, *, prefix: str = "", offset: int = 0, limit: int = 1000) -> dict[str, int]:
+        """A page of the tags of searchable items: tag to how many have it, the most frequent first, then by name.
+
+        ``prefix``: those that begin with it, in upper or lower case.
+        """
+        told = {"prefix": prefix or None}
+        return dict(self._server.page(self._path("tags"), "tags", _counted_tag, offset, limit, **told))
 
     def count_sources(self, *, md5: str = "") -> int:
         """How many sources the searchable items have, or those with that digest: copies of one file count each."""
@@ -284,6 +305,10 @@ class _Ranges(io.RawIOBase):
 
     def tell(self) -> int:
         return self._at
+
+
+def _counted_tag(shape: Mapping[str, Any]) -> tuple[str, int]:
+    return str(shape["tag"]), int(shape["count"])
 
 
 def _size_of(data: bytes, kind: str) -> tuple[int, int]:

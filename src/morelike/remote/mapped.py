@@ -7,6 +7,9 @@ from functools import partial
 from threading import Event
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from morelike.errors import MorelikeError, NoSuchMap
 from morelike.progress import Progress
 from morelike.project import Map
@@ -58,6 +61,13 @@ class RemoteMapped(Behind):
                 head, points = found
                 return self._server.made(partial(map_of, points=points), head) if head else None
         raise MorelikeError(f"the map of {self._name} is made anew all the time", hint="try again later")
+
+    def map_places(self, found: Map, filter: str) -> NDArray[np.int64]:
+        """As ``OpenCollection.map_places``. Raises FilterError, NoSuchMap where the server has another map by now."""
+        asked = {"filter": filter, "kind": found.kind, "made_at": found.made_at, "revision": found.revision}
+        answer = self._get("map", "places", **asked)
+        with self._server.client.reading(self._server.version):
+            return np.array(answer["places"], np.int64)
 
     def _pages(self, asked: dict[str, str]) -> tuple[dict[str, Any], list[Any]] | None:
         """The first page and all points; nothing where no map was made; None where it changed on the way."""

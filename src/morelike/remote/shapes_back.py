@@ -275,18 +275,27 @@ def tag_report_of(shape: Json) -> TagReport:
 def evaluation_of(shape: Json) -> Evaluation:
     intervals = {name: (low, high) for name, (low, high) in shape["intervals"].items()}
     names = ("p_at_1", "p_at_5", "map", "queries", "items", "labels", "folds")
-    return Evaluation(intervals=intervals, **{name: shape[name] for name in names})
+    return Evaluation(
+        intervals=intervals,
+        interrupted=bool(shape.get("interrupted")),  # an older server says nothing of it; so below
+        **{name: shape[name] for name in names},
+    )
 
 
 def dry_run_of(shape: Json) -> DryRun:
     names = ("files", "sampled", "items_per_second", "seconds_estimated", "bytes_on_disk", "peak_memory", "encoder")
-    there = int(shape.get("there", 0))  # an older server says nothing of it
-    return DryRun(rejected=_rejections(shape, "rejected"), there=there, **{name: shape[name] for name in names})
+    return DryRun(
+        rejected=_rejections(shape, "rejected"),
+        there=int(shape.get("there", 0)),
+        interrupted=bool(shape.get("interrupted")),
+        **{name: shape[name] for name in names},
+    )
 
 
 def doctor_report_of(shape: Json) -> DoctorReport:
     return DoctorReport(
-        [Finding(one["kind"], one["sentence"], one["count"], one["fixed"]) for one in shape["findings"]]
+        [Finding(one["kind"], one["sentence"], one["count"], one["fixed"]) for one in shape["findings"]],
+        interrupted=bool(shape.get("interrupted")),
     )
 
 

@@ -80,10 +80,13 @@ class Upkeep(Behind):
         kind: str | None = None,
         queries: int | None = None,
         seed: int = 0,
+        progress: Tell = None,
+        stop: Event | None = None,
     ) -> Evaluation:
         """As ``OpenCollection.evaluate``; regular expressions are bounded by the server. Raises QueryError."""
         arguments = {"labels": labels, "folds": folds, "kind": kind, "queries": queries, "seed": seed}
-        return self._result(evaluation_of, self._job("evaluate", arguments))
+        job = self._job("evaluate", arguments, progress=progress, stop=stop)
+        return self._result(evaluation_of, job)
 
     def tag_auto(
         self,

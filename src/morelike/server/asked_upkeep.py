@@ -19,6 +19,7 @@ __all__ = [
     "DoctorRequest",
     "DuplicatesRequest",
     "EvaluateRequest",
+    "MapItemsRequest",
     "MapRequest",
     "PurgeRequest",
     "ReembedRequest",
@@ -151,6 +152,17 @@ class MapRequest(Asked):
     """What a map is to show."""
 
     kind: Name | None = Field(None, description="Which of the collection's kinds; the first where it is left out.")
+
+
+class MapItemsRequest(Asked):
+    """Points of one map. With `made_at` and `revision` of that map alone: 404 once it was made anew."""
+
+    places: Annotated[list[Annotated[int, Field(ge=0)]], Field(max_length=MOST_CHOSEN)] = Field(
+        description="They count from 0 through all its pages."
+    )
+    kind: Name | None = Field(None, description="As for the map itself.")
+    made_at: Annotated[str, StringConstraints(max_length=64)] | None = None
+    revision: int | None = None
 
 
 class DoctorRequest(Asked):

@@ -58,7 +58,8 @@ _PROBLEMS: Final[Mapping[int, str]] = {
     416: "The content has none of the bytes asked for.",
     422: "A field has a value that cannot be used, or a file that cannot be read.",
     500: "A fault of the server, or a library that is damaged; the log says more.",
-    503: "The server is busy, or something it needs is not there; `Retry-After` says when to try again.",
+    503: "The server is busy, or something it needs is not there or cannot be written; `Retry-After`, where it is set, "
+    "says when to try again.",
     507: "The disk is full; nothing acknowledged was lost.",
 }
 _ALWAYS: Final = (400, 401, 403, 422, 500)

@@ -51,6 +51,7 @@ _STATUS: Final[Mapping[type[MorelikeError], int]] = {
     errors.StoreDamaged: 500,
     errors.StoreError: 500,
     errors.StoreFull: 507,
+    errors.StoreReadOnly: 503,
     errors.StoreUnreachable: 503,
     errors.TooBusy: 503,
 }

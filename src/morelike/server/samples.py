@@ -165,6 +165,8 @@ SAMPLES: Final[Mapping[str, Any]] = {
         "points": [[_ID, -0.41277, 0.8031, 0]],
         "more": True,
     },
+    "map_items": {"items": [_ID]},
+    "map_places": {"made_at": "2026-11-21T10:00:00Z", "revision": 412, "places": [0, 7, 1203]},
     "queries": {
         "by_item": {"examples": [{"item": _ID[:12]}], "k": 20, "filter": "width >= 1000 and tag = 'holiday'"},
         "by_address": {"examples": [{"url": "https://example.org/cat.jpg", "crop": [0.1, 0.0, 0.9, 1.0]}]},
@@ -308,6 +310,7 @@ SAMPLES: Final[Mapping[str, Any]] = {
         "forecast": {"per_day": 1500000.0, "days": 12, "days_left": None, "limit": ""},
         "warnings": [],
     },
+    "tags": {"tags": [{"tag": "holiday", "count": 214}, {"tag": "beach", "count": 96}], "more": False},
     "upload": {
         "collection": "photos",
         "added": 1,

@@ -15,10 +15,13 @@ __all__ = [
     "DroppedSpace",
     "Forgotten",
     "Known",
+    "MapItems",
     "MapOut",
+    "MapPlaces",
     "Purged",
     "SourceList",
     "SpaceList",
+    "TagList",
 ]
 
 State = Literal["pending", "ready", "rejected", "deleting", "duplicate"]
@@ -87,6 +90,20 @@ class Known(BaseModel):
     items: dict[str, State] = Field(description="By whole id.")
     uris: dict[str, KnownSource] = Field(description="By uri, as items show it.")
     content: dict[str, KnownContent] = Field(description="By BLAKE3 of the bytes.")
+
+
+class TagCount(BaseModel):
+    """A tag and how many searchable items have it."""
+
+    tag: str
+    count: int
+
+
+class TagList(BaseModel):
+    """A page of tags, the most frequent first; equally frequent ones by name."""
+
+    tags: list[TagCount]
+    more: bool
 
 
 class Changed(BaseModel):
@@ -173,12 +190,26 @@ class ClusterOut(BaseModel):
     size: int
 
 
+class MapPlaces(BaseModel):
+    """Points of one map whose items pass a filter now."""
+
+    made_at: str
+    revision: int = Field(description="With `made_at`: which map it is.")
+    places: list[int] = Field(description="Count from 0 through all its pages, ascending.")
+
+
+class MapItems(BaseModel):
+    """The items of points."""
+
+    items: list[str] = Field(description="Their ids, in the order asked for.")
+
+
 class MapOut(BaseModel):
     """Items as points in two dimensions: what stands together is alike. The axes mean nothing."""
 
     made_at: str
     revision: int = Field(description="Of the collection, when the map was made.")
-    stale: bool = Field(description="The collection has changed since, in whatever way.")
+    stale: bool = Field(description="Items came, went, were set aside or brought back since; tags do not count.")
     kind: str
     encoder: str
     items: int = Field(description="How many points there are on all pages.")

@@ -234,11 +234,11 @@ def test_rows_that_do_not_fit_together_are_told(
     raw.execute("INSERT INTO item_tags VALUES (99, 'stray')")
 
     assert catalog.verify() == [
-        "1 rows of the table item_tags belong to rows of items that are not there",
-        "photos: 1 items are set aside as duplicates of nothing",
-        "photos: 1 items have no source",
+        "1 row of the table item_tags belongs to a row of items that is not there",
+        "photos: 1 item is set aside as a duplicate of nothing",
+        "photos: 1 item has no source",
         "photos: 2 segments belong to items that are not ready",
-        "photos: 1 items have a state that does not exist",
+        "photos: 1 item has a state that does not exist",
     ]
 
 

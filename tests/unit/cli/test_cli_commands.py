@@ -159,6 +159,46 @@ def test_dry_run_leaves_nothing(morelike, pictures: Path) -> None:
     assert "nothing was changed" in morelike("add", "photos", pictures, "--dry-run").out
 
 
+def interrupt_at(monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    """Ctrl-C at the first word of a run's progress."""
+    show = getattr(Reporter, method)
+
+    def interrupt_once(reporter: Reporter, progress: Progress) -> None:
+        if not told:
+            told.append(progress)
+            os.kill(os.getpid(), signal.SIGINT)
+        show(reporter, progress)
+
+    told: list[Progress] = []
+    monkeypatch.setattr(Reporter, method, interrupt_once)
+
+
+def test_interrupted_dry_run(morelike, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C ends it with 130 as it ends ``add``, and says what was found until then."""
+    interrupt_at(monkeypatch, "tried")
+    ran = morelike("add", "photos", pictures, "--dry-run", "--json")
+    monkeypatch.undo()
+    interrupt_at(monkeypatch, "tried")
+    told = morelike("add", "photos", pictures, "--dry-run")
+
+    assert (ran.code, ran.json["interrupted"], ran.json["files"], ran.json["sampled"]) == (130, True, 1, 0)
+    assert "interrupted: nothing was changed" in ran.err
+    assert told.code == 130
+    assert told.out == "1 file; none of them tried; nothing was changed\n"
+
+
+def test_interrupted_upkeep(filled, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``doctor`` and ``eval`` end with 130 too, and say that they are not whole."""
+    for method in ("examined", "measured"):
+        interrupt_at(monkeypatch, method)
+    looked, measured = filled("doctor", "--json"), filled("eval", "photos", "--json")
+
+    assert (looked.code, looked.json["interrupted"], looked.json["ok"]) == (130, True, False)
+    assert (measured.code, measured.json["interrupted"], measured.json["queries"]) == (130, True, 0)
+    assert "interrupted: not all was looked at" in looked.err
+    assert "interrupted: nothing was measured" in measured.err
+
+
 def test_dry_run_of_a_collection_that_is_there(filled, pictures: Path, draw) -> None:
     """It uses that collection's encoder and adds nothing to it."""
     draw(pictures / "new.png", 99)
@@ -426,7 +466,8 @@ def test_eval(filled) -> None:
     """``eval`` measures by parent folder and gives intervals."""
     answer = filled("eval", "photos", "--labels", "parent-folder", "--json").json
 
-    assert set(answer) == {"p_at_1", "p_at_5", "map", "queries", "items", "labels", "folds", "intervals"}
+    measures = {"p_at_1", "p_at_5", "map", "queries", "items", "labels", "folds", "intervals"}
+    assert set(answer) == {*measures, "interrupted"}
     assert (answer["queries"], answer["labels"]) == (6, 2)
     assert all(0 <= answer[name] <= 1 for name in ("p_at_1", "p_at_5", "map"))
     assert "mAP" in filled("eval", "photos").out
@@ -434,7 +475,7 @@ def test_eval(filled) -> None:
 
 def test_doctor_is_content(filled) -> None:
     """A library that nothing happened to is well."""
-    assert filled("doctor", "--json").json == {"ok": True, "findings": []}
+    assert filled("doctor", "--json").json == {"ok": True, "findings": [], "interrupted": False}
 
 
 def test_encoders(morelike) -> None:

@@ -9,17 +9,20 @@ from morelike.project import Cluster, Map
 
 
 def test_map(filled) -> None:
-    """It says what there is; changed since, how to make it anew; JSON has every item with its place."""
+    """It says what there is; where items went since, how to make it anew; JSON has every item with its place."""
     shown = filled("map", "photos", "--json").json
     filled("tag", "photos", shown["points"][0][0], "--add", "new")
+    tagged = filled("map", "photos")
+    filled("rm", "photos", shown["points"][0][0], "--yes")
     stale = filled("map", "photos")
     fresh = filled("map", "photos", "--refresh", "--json").json
 
     assert (shown["items"], len(shown["points"]), shown["stale"], shown["more"]) == (6, 6, False, False)
     assert sum(cluster["size"] for cluster in shown["clusters"]) == 6
+    assert "--refresh" not in tagged.out
     assert "6 items" in stale.out
     assert "--refresh" in stale.out
-    assert (fresh["stale"], fresh["revision"] > shown["revision"]) == (False, True)
+    assert (fresh["items"], fresh["stale"], fresh["revision"] > shown["revision"]) == (5, False, True)
 
 
 def test_a_sketch_shows_where_clusters_are() -> None:

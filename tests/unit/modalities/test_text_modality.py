@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import random
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -56,6 +59,11 @@ def rows(modality: TextModality, data: str | bytes, name: str) -> list[Blob]:
         (b"price,colour\n1,red\n", "a.csv", 0, 0),
         (b'{"a": 1,\n"b": 2}', "a.json", 0, 0),
         (b"print(1)", "a.py", 0, 0),
+        (gzip.compress(NEWS.encode()), "a.csv.gz", 0.3, 0.5),
+        (gzip.compress(NEWS.encode()), "a.csv", 0, 0.05),
+        (gzip.compress(b"path,label\na.jpg,cat\n"), "a.csv.gz", 0, 0),
+        (gzip.compress(b"plain words"), "a.txt.gz", 0, 0),
+        (b"\x1f\x8b\x08 cut", "a.csv.gz", 0, 0),
         (b"\x89PNG\r\n\x1a\n\x00\x00", "a", 0, 0),
         (b"", "a", 0, 0),
     ],
@@ -172,6 +180,36 @@ def test_json_is_a_table_too(texts: TextModality, data: str, name: str) -> None:
 
     assert words(texts, row.read(), row.name) == "Flood"
     assert row.metadata == {"tags": ["a", "b"], "n": 1.5, "ok": True}
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [(NEWS, "a.csv"), (FAQ, "faq.TSV"), ('{"title": "a"}\n{"title": "b"}\n', "a.jsonl"), ('[{"text": "a"}]', "a.json")],
+)
+def test_a_packed_table_has_the_rows_of_what_is_in_it(texts: TextModality, data: str, name: str) -> None:
+    """To the byte, and with the same metadata."""
+    plain, packed = rows(texts, data, name), rows(texts, gzip.compress(data.encode()), f"{name}.gz")
+
+    assert [row.read() for row in packed] == [row.read() for row in plain]
+    assert [(row.name, row.metadata) for row in packed] == [(row.name, row.metadata) for row in plain]
+    assert texts.holds(gzip.compress(data.encode()), f"{name}.GZ")
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [lambda data: data[:-3000], lambda data: data[:-3000] + b"\xff" * 64 + data[-2936:]],
+    ids=["cut", "other"],
+)
+def test_a_damaged_packed_table_is_said(texts: TextModality, damaged: Callable[[bytes], bytes]) -> None:
+    """Rows before the damage come; then what is wrong with the file, and what to do."""
+    letters = random.Random(1)
+    lines = "".join(f"{number},{letters.getrandbits(256):x}\n" for number in range(20_000))
+    records = texts.records(blob(damaged(gzip.compress(f"title,text\n{lines}".encode())), "a.csv.gz"))
+
+    assert words(texts, next(records).read(), "row").startswith("0\n\n")
+    with pytest.raises(SourceError, match=r"a\.csv\.gz cannot be read to its end") as caught:
+        list(records)
+    assert "download it again" in caught.value.hint
 
 
 def test_the_only_column_of_words_is_searched(texts: TextModality) -> None:

@@ -18,7 +18,7 @@ import pytest
 from serving_library import API, PHOTOS, Served, problem_in, running
 
 from morelike.collection import OpenCollection
-from morelike.errors import OriginalGone, StoreBusy, StoreFull, TooBusy
+from morelike.errors import OriginalGone, StoreBusy, StoreFull, StoreReadOnly, TooBusy
 from morelike.library import Library
 from morelike.server import limits, patience
 from morelike.server.limits import Gate
@@ -292,7 +292,13 @@ def test_other_requests_pass_a_full_queue(served: Served, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize(
     ("error", "status"),
-    [(TooBusy("x"), 503), (StoreBusy("x"), 503), (StoreFull("x", hint="free some"), 507), (OriginalGone("x"), 410)],
+    [
+        (TooBusy("x"), 503),
+        (StoreBusy("x"), 503),
+        (StoreReadOnly("x", hint="check who owns it"), 503),
+        (StoreFull("x", hint="free some"), 507),
+        (OriginalGone("x"), 410),
+    ],
 )
 def test_what_the_library_raises(
     reading: Served, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int
@@ -307,7 +313,8 @@ def test_what_the_library_raises(
     answer = reading.search(examples=[{"item": reading.item()}])
 
     problem_in(answer, status)
-    assert ("retry-after" in answer.headers) is (status == 503)
+    passes = not isinstance(error, StoreReadOnly)  # until somebody has made it writable
+    assert ("retry-after" in answer.headers) is (status == 503 and passes)
 
 
 def test_a_fault_is_not_shown(

@@ -78,6 +78,15 @@ def test_it_is_given_as_glb(asked: Served) -> None:
     assert asked.client.get(f"{THINGS}/items/nothing/model").status_code == 404
 
 
+def test_no_part_of_a_model_is_asked_with(asked: Served) -> None:
+    """The board shows the example, and offers no rectangle: only of a picture may one be cut out."""
+    item = asked.client.get(f"{THINGS}/items").json()["items"][0]["item"]
+    page = asked.client.get(f"/c/things?part=item:{item}", headers={"Accept": "text/html"}).text
+    assert 'class="asked mesh"' in page
+    assert "crop-box" not in page
+    assert 'class="cropping"' not in page
+
+
 def test_pictures_have_no_model(asked: Served) -> None:
     """404, with what there is instead, for an item of another modality."""
     answer = asked.client.get(f"{API}/collections/pictures/items/nothing/model")

@@ -193,7 +193,7 @@ def test_the_doctor_is_a_job(served: Served) -> None:
     mended = finished(served, served.client.post(f"{API}/doctor", json={"fix": True}))
 
     assert (looked["kind"], looked["collection"], looked["state"]) == ("doctor", "", "done")
-    assert looked["result"] == {"ok": True, "findings": []}
+    assert looked["result"] == {"ok": True, "findings": [], "interrupted": False}
     assert (mended["state"], mended["result"]["ok"]) == ("done", True)
     assert "doctor" in served.client.get("/jobs").text
 

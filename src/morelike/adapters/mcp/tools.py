@@ -198,7 +198,7 @@ def add(reach: Reach, asked: AddArguments, work: Work) -> Answer:
     for source in asked.sources:
         reach.check_source(source)
     if asked.dry_run:
-        return _dry_run(reach, asked)
+        return _dry_run(reach, asked, work)
     opened = reach.to_add_to(asked.collection, asked.modality)
     report = opened.add(
         *asked.sources,
@@ -213,13 +213,14 @@ def add(reach: Reach, asked: AddArguments, work: Work) -> Answer:
     return Answer({**shape, "dry_run": False, "rejections": shape["rejections"][:SHOWN_REJECTIONS]})
 
 
-def _dry_run(reach: Reach, asked: AddArguments) -> Answer:
+def _dry_run(reach: Reach, asked: AddArguments, work: Work) -> Answer:
     if asked.collection not in reach.names():
         raise QueryError(
             f"there is no collection {asked.collection!r} to try this with",
             hint="a dry run needs one; `morelike add --dry-run` tries a new one",
         )
-    found = reach.to_add_to(asked.collection, None).dry_run(*asked.sources, exclude=asked.exclude)
+    opened = reach.to_add_to(asked.collection, None)
+    found = opened.dry_run(*asked.sources, exclude=asked.exclude, progress=work.progress, stop=work.stop)
     shape = dry_run_shape(found)
     rejections = shape.pop("rejected")
     shape |= {"rejected": len(rejections), "rejections": rejections[:SHOWN_REJECTIONS]}

@@ -16,6 +16,7 @@ from morelike.records import Job
 from morelike.server.adding import add_uploads, check_sources
 from morelike.server.deps import parts_of
 from morelike.server.errors import status_of
+from morelike.server.pages.figures import tags_in
 from morelike.server.pages.routing import SentForm, page_router
 from morelike.server.pages.view import collection_path, library_of, redirect, render
 from morelike.settings import Settings
@@ -144,7 +145,7 @@ def _upload(request: Request, name: str, form: FormData) -> Response:
     opened = library_of(request).collection(name)
     files = [one for one in form.getlist("files") if isinstance(one, UploadFile) and one.filename]
     try:
-        report = add_uploads(opened, files, tags=_between_commas(_field(form, "tags")), metadata={})
+        report = add_uploads(opened, files, tags=tags_in(_field(form, "tags")), metadata={})
     except MorelikeError as error:
         return _page(request, opened, error=error)
     return _page(request, opened, report=report)
@@ -170,7 +171,7 @@ def _add_sources(request: Request, name: str, form: FormData) -> Response:
         if form.get("look"):
             job = library.jobs.add("dry-run", name, typed.arguments())
         else:
-            tags = _between_commas(typed.tags)
+            tags = tags_in(typed.tags)
             job = library.jobs.add("add", name, {**typed.arguments(), **({"tags": tags} if tags else {})})
     except MorelikeError as error:
         return _page(request, opened, typed=typed, error=error)

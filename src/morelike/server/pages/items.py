@@ -12,6 +12,7 @@ from starlette.datastructures import FormData
 from morelike.collection import OpenCollection
 from morelike.errors import QueryError
 from morelike.server.deps import parts_of
+from morelike.server.pages.figures import tags_in
 from morelike.server.pages.found import atoms_of, region_of
 from morelike.server.pages.lettering import letters_of
 from morelike.server.pages.reading import Leaves, Reading, asked_for, leaves_of, reading_of
@@ -118,7 +119,7 @@ async def tag_item(request: Request, collection: str, item_id: str, form: SentFo
 
 def _tag_item(request: Request, collection: str, item_id: str, form: FormData) -> Response:
     opened = library_of(request).collection(collection)
-    add = [tag.strip() for tag in str(form.get("add") or "").split(",") if tag.strip()]
+    add = tags_in(str(form.get("add") or ""))
     remove = [str(tag) for tag in form.getlist("remove") if tag]
     opened.tag([item_id], add, remove)
     return redirect(item_path(collection, opened.item(item_id).id))

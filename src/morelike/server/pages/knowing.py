@@ -80,7 +80,7 @@ KNOWN: Final[Mapping[str, str]] = {
     "watertight": N_("watertight"),
     "weight": N_("weight"),
     "width": N_("width"),
-    "words": N_("words"),
+    "words": N_("number of words"),
 }
 STATES: Final[Mapping[str, str]] = {
     "deleting": N_("This item is being removed."),

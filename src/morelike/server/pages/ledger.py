@@ -54,8 +54,10 @@ STAGES: Mapping[str, str] = {
     "encode": N_("encoding"),
     "reembed": N_("changing the encoder"),
 }
+FORBIDDEN = N_("A limit or a setting of the server leaves it out. Change the setting that is named, then try again.")
 NOT_KEPT = N_("Nothing of it was kept: send the file again.")
-_NUMBERS = re.compile(r"\d+")
+_NUMBERS = re.compile(r"\d+(?:,\d{3})*")
+_SETTING = re.compile(r"\bMORELIKE_[A-Z]")
 _COPY = re.compile(r"the same bytes as (.{1,4000}?): (?=\S)")
 
 
@@ -117,8 +119,10 @@ def reason_of(row: Rejection) -> str:
     return _NUMBERS.sub("#", reason.removeprefix("…").lstrip(": "))[:LONGEST] or row.stage
 
 
-def hint_of(stage: str) -> str:
+def hint_of(stage: str, reason: str) -> str:
     """What to do next; "" of a stage that is not known here."""
+    if _SETTING.search(reason):
+        return _(FORBIDDEN)
     return _(HINTS[stage]) if stage in HINTS else ""
 
 

@@ -13,6 +13,7 @@ from fastapi import Request, Response
 from morelike.collection import OpenCollection
 from morelike.errors import FilterError, MorelikeError
 from morelike.expressions import Compare
+from morelike.records import ItemSort
 from morelike.search.filter import filter_text
 from morelike.server.errors import status_of
 from morelike.server.pages.language import N_, _
@@ -49,12 +50,42 @@ PLAIN: Mapping[str, tuple[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Order:
+    """What a list goes by, and what a person calls that."""
+
+    sort: ItemSort
+    descending: bool
+    said: str
+
+
+ORDERS: Mapping[str, Order] = {
+    "oldest": Order("added", descending=False, said=N_("Oldest first")),
+    "newest": Order("added", descending=True, said=N_("Newest first")),
+    "a-z": Order("name", descending=False, said=N_("A to Z")),
+    "z-a": Order("name", descending=True, said=N_("Z to A")),
+    "largest": Order("size", descending=True, said=N_("Largest first")),
+    "smallest": Order("size", descending=False, said=N_("Smallest first")),
+}
+"""By their names in addresses; of each sort the first one comes first."""
+ARRIVAL = ("oldest", "newest")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An order to choose: its words, where it leads, and whether the list is in it."""
+
+    said: str
+    query: str
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """What of the items is shown, and how; its address brings the same list back."""
 
     filter: str = ""
     offset: int = 0
-    newest: bool = False
+    order: str = "oldest"
     view: str = VIEWS[0]
 
     @classmethod
@@ -63,10 +94,11 @@ class Listing:
         asked = request.query_params
         offset = asked.get("offset", "")
         view = asked.get("view") or request.cookies.get(COOKIE, "")
+        order = asked.get("order", "")
         return cls(
             filter=asked.get("filter", "").strip()[: LONGEST_FILTER + 1],
             offset=min(int(offset), FURTHEST) if offset.isdecimal() and len(offset) < 12 else 0,
-            newest=asked.get("order") == "newest",
+            order=order if order in ORDERS else "oldest",
             view=view if view in VIEWS else VIEWS[0],
         )
 
@@ -75,11 +107,32 @@ class Listing:
         wanted = replace(self, **changes)
         pairs = [
             ("filter", wanted.filter),
-            ("order", "newest" if wanted.newest else ""),
+            ("order", wanted.order if wanted.order != "oldest" else ""),
             ("offset", str(wanted.offset) if wanted.offset else ""),
             ("view", wanted.view if "view" in changes else ""),
         ]
         return urlencode([(name, value) for name, value in pairs if value])
+
+    @property
+    def by(self) -> Order:
+        """What the list goes by."""
+        return ORDERS[self.order]
+
+    def sorted_by(self, sort: ItemSort) -> str:
+        """The address's part for the list by this; where it is so already, for the other way round."""
+        here = self.by
+        wanted = (one for one, order in ORDERS.items() if order.sort == sort and order != here)
+        return self.query(order=next(wanted), offset=0)
+
+    def choices(self) -> list[Choice]:
+        """Either order of arrival, the order by name, that by size: the last two turn round when chosen again."""
+        arrival = [Choice(ORDERS[one].said, self.query(order=one, offset=0), one == self.order) for one in ARRIVAL]
+        others: list[Choice] = []
+        for first in ("a-z", "largest"):
+            sort = ORDERS[first].sort
+            here = self.by.sort == sort
+            others.append(Choice((self.by if here else ORDERS[first]).said, self.sorted_by(sort), here))
+        return arrival + others
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +155,7 @@ class Column:
 
 @router.get("/c/{name}/items")
 def items_page(request: Request, name: str) -> Response:
-    """A page of items, oldest or newest first."""
+    """A page of items, by arrival, name or size."""
     opened = library_of(request).collection(name)
     listing = Listing.read(request)
     error: MorelikeError | None = None
@@ -110,7 +163,14 @@ def items_page(request: Request, name: str) -> Response:
     count = 0
     try:
         count = opened.count(filter=listing.filter or None)
-        items = _page(opened, listing, count)
+        by = listing.by
+        items = opened.items(
+            filter=listing.filter or None,
+            offset=listing.offset,
+            limit=PAGE,
+            sort=by.sort,
+            descending=by.descending,
+        )
     except MorelikeError as failed:
         error = failed
     after = listing.offset + len(items)
@@ -136,16 +196,6 @@ def items_page(request: Request, name: str) -> Response:
         secure = request.url.scheme == "https"
         answer.set_cookie(COOKIE, listing.view, max_age=YEAR, path="/", httponly=True, samesite="lax", secure=secure)
     return answer
-
-
-def _page(opened: OpenCollection, listing: Listing, count: int) -> list[Item]:
-    """The catalog lists the oldest first: the newest are its last page, turned round."""
-    start, size = listing.offset, PAGE
-    if listing.newest:
-        size = max(0, min(PAGE, count - listing.offset))
-        start = max(0, count - listing.offset - PAGE)
-    items = opened.items(filter=listing.filter or None, offset=start, limit=size) if size else []
-    return items[::-1] if listing.newest else items
 
 
 def place_of_fault(text: str, error: MorelikeError | None) -> tuple[str, str] | None:

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Mapping
+from statistics import median
+from typing import Any
+
+from morelike.expressions import Compare
+from morelike.search.filter import filter_text
+from morelike.server.pages.figures import tags_of
 from morelike.server.pages.language import N_, NN_, _, ngettext
 
 __all__ = ["example_filter", "icon_of", "kind_of", "noun_of", "nouns_of", "takes_of"]
@@ -55,12 +63,27 @@ TAKEN = {
 }
 """What may be asked with: in words, and for a file dialogue."""
 FILTERS = {
+    "audio": "duration < 60 and tag = 'birds'",
     "document": "pages >= 10 and tag = 'reports'",
     "mesh": "watertight = true and faces < 10000",
     "molecule": "weight < 300 and rings >= 2",
     "sequence": "length >= 1000 and gc > 0.5",
     "text": "words < 500 and tag = 'letters'",
+    "video": "duration >= 60 and has_sound = true",
 }
+"""Where nobody knows more of the collection."""
+ASKED_OF = {
+    "audio": ("duration", "channels"),
+    "document": ("pages", "words"),
+    "image": ("width", "height"),
+    "mesh": ("faces", "vertices"),
+    "molecule": ("weight", "rings"),
+    "sequence": ("length", "gc"),
+    "text": ("words",),
+    "video": ("duration", "width"),
+}
+"""Numbers that a filter is likely to ask of, the likeliest first."""
+LONGEST_TAG = 30
 
 
 def noun_of(modality: str) -> str:
@@ -88,6 +111,20 @@ def takes_of(modality: str) -> tuple[str, str]:
     return _(words), types
 
 
-def example_filter(modality: str) -> str:
-    """A filter that could be asked."""
-    return FILTERS.get(modality, "width >= 1000 and tag = 'holiday'")
+def example_filter(modality: str, infos: Iterable[Mapping[str, Any]] = ()) -> str:
+    """A filter that could be asked: of what these items have, where they are given."""
+    known = [info for info in infos if info]
+    found = []
+    for name in ASKED_OF.get(modality, ()):
+        values = [info[name] for info in known if type(info.get(name)) in (int, float) and 0 < info[name] < math.inf]
+        if values:
+            found.append(f"{name} >= {_rounded(median(values))}")
+    if tag := next((tag for info in known for tag in tags_of(info) if len(tag) <= LONGEST_TAG), ""):
+        found.insert(1, filter_text(Compare("tag", "=", tag)))
+    return " and ".join(found[:2]) or FILTERS.get(modality, "width >= 1000 and tag = 'holiday'")
+
+
+def _rounded(value: float) -> str:
+    """To two digits, as people write it."""
+    short = round(value, 1 - math.floor(math.log10(value)))
+    return f"{short:.0f}" if short >= 10 or short == int(short) else f"{short:g}"

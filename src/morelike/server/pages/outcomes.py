@@ -15,7 +15,11 @@ MOST_FINDINGS = 200
 
 
 def outcome_of(job: Job) -> str:
-    """Nothing while it runs, where it failed (that is said elsewhere), and of a kind that only counts."""
+    """Nothing while it runs, where it failed (that is said elsewhere), and of a kind that only counts; of what was
+    stopped only where it may have changed something.
+    """
+    if job.kind == "doctor" and job.state == "cancelled" and job.result:
+        return _stopped(job.result, job.arguments)
     tell = _SENTENCES.get(job.kind)
     return tell(job.result, job.arguments) if tell is not None and job.state == "done" and job.result else ""
 
@@ -132,8 +136,8 @@ def _map(result: Mapping[str, Any], arguments: Mapping[str, Any]) -> str:  # noq
 
 
 def findings_of(job: Job) -> list[Finding]:
-    """What a finished ``doctor`` found, at most so many as a page can show; nothing of any other job."""
-    found = job.result.get("findings") if job.kind == "doctor" and job.state == "done" else None
+    """What a ``doctor`` found until it ended, at most so many as a page can show; nothing of any other job."""
+    found = job.result.get("findings") if job.kind == "doctor" and job.state in {"done", "cancelled"} else None
     return [
         Finding(
             str(one.get("kind", "")), str(one.get("sentence", "")), int(one.get("count") or 0), bool(one.get("fixed"))
@@ -156,6 +160,26 @@ def _doctor(result: Mapping[str, Any], arguments: Mapping[str, Any]) -> str:
     return ngettext(
         "%(count)s finding; %(mended)s mended, %(left)s left.",
         "%(count)s findings; %(mended)s mended, %(left)s left.",
+        count,
+        count=count,
+        mended=mended,
+        left=count - mended,
+    )
+
+
+def _stopped(result: Mapping[str, Any], arguments: Mapping[str, Any]) -> str:
+    found = result.get("findings") or ()
+    mended, count = sum(bool(one.get("fixed")) for one in found), len(found)
+    if not arguments.get("fix"):
+        return ngettext(
+            "Stopped before its end: %(count)s finding until then. Nothing was changed.",
+            "Stopped before its end: %(count)s findings until then. Nothing was changed.",
+            count,
+            count=count,
+        )
+    return ngettext(
+        "Stopped before its end: %(count)s finding until then; %(mended)s mended, %(left)s left.",
+        "Stopped before its end: %(count)s findings until then; %(mended)s mended, %(left)s left.",
         count,
         count=count,
         mended=mended,

@@ -42,6 +42,7 @@ MENDED: Mapping[str, str] = {
     "missing-vectors": N_("Items without vectors are worked on again, from their bytes."),
     "orphan-vectors": N_("Vectors of no item are removed."),
     "orphan-space": N_("Vectors of no item are removed."),
+    "orphan-maps": N_("Maps of collections and spaces that are gone are removed."),
     "other-card": N_("Vectors of another encoder are removed, and made anew."),
     "missing-blobs": N_("Bytes that are gone or cut short are taken from a source that still has them."),
     "damaged-blobs": N_("Bytes that are gone or cut short are taken from a source that still has them."),

@@ -121,8 +121,15 @@ def came_of(job: Job) -> str:
     """A sentence on its result; nothing while it runs, and where it failed, which is said elsewhere."""
     if job.kind == "add" and job.state in {"done", "cancelled"} and job.result:
         return _added(job.result)
-    if job.kind == "dry-run" and job.state == "done" and job.result:
+    if job.kind == "dry-run" and job.state in {"done", "cancelled"} and job.result:
         files = _count(job.result, "files")
+        if job.state == "cancelled":
+            return ngettext(
+                "Stopped: %(n)s file was found until then. Nothing was added.",
+                "Stopped: %(n)s files were found until then. Nothing was added.",
+                files,
+                n=files,
+            )
         return ngettext(
             "%(n)s file was found. Nothing was added.", "%(n)s files were found. Nothing was added.", files, n=files
         )

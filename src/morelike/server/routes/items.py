@@ -9,6 +9,7 @@ from fastapi import Query, Request, Response
 from starlette.datastructures import UploadFile
 
 from morelike.collection import OpenCollection
+from morelike.records import ItemSort
 from morelike.server.adding import add_uploads, check_sources
 from morelike.server.answers import Json
 from morelike.server.asked_items import AddRequest, Each, EachFile, PatchItem, PatchItems, RemoveRequest
@@ -20,8 +21,8 @@ from morelike.server.errors import Invalid
 from morelike.server.ranges import elsewhere, matches, serve
 from morelike.server.routes.jobs import accepted
 from morelike.server.schemas import ItemList, ItemOut, JobOut, Removed, UploadReport
-from morelike.server.schemas_collections import Changed, Purged
-from morelike.shapes import item_shape
+from morelike.server.schemas_collections import Changed, Purged, TagList
+from morelike.shapes import item_shape, tags_shape
 
 __all__ = ["router"]
 
@@ -116,12 +117,43 @@ def list_items(  # noqa: PLR0917 - FastAPI names them
     state: Annotated[State, Query(description="Only items in this state.")] = "ready",
     offset: Offset = 0,
     limit: Limit = 100,
+    sort: Annotated[ItemSort, Query(description="By arrival, by the first source's name, or by bytes.")] = "added",
+    descending: Annotated[bool, Query(description="The last, the newest or the largest first.")] = False,
 ) -> Response:
-    """A page of items, oldest first; those that are searchable where no state is named."""
+    """A page of items, oldest first where nothing else is asked for; those that are searchable where no state is named.
+    By name A to Z stand as a to z, all else by code point; equal items stand in order of arrival.
+    """
     opened = parts_of(request).library.collection(collection)
     wanted = None if state == "any" else state
-    found = opened.items(filter=filter.strip() or None, state=wanted, offset=offset, limit=limit + 1)
+    found = opened.items(
+        filter=filter.strip() or None,
+        state=wanted,
+        offset=offset,
+        limit=limit + 1,
+        sort=sort,
+        descending=descending,
+    )
     return Json({"items": [item_shape(item) for item in found[:limit]], "more": len(found) > limit})
+
+
+@router.get(
+    "/collections/{collection}/tags",
+    summary="List tags",
+    responses={**json_response("A page of them.", documented("tags"), TagList), **problems(404)},
+)
+def list_tags(
+    request: Request,
+    collection: CollectionName,
+    prefix: Annotated[
+        str, Query(max_length=LONGEST_TAG, description="Only tags that begin with it, in upper or lower case.")
+    ] = "",
+    offset: Offset = 0,
+    limit: Limit = 1000,
+) -> Response:
+    """Tags of searchable items with how many have each, the most frequent first, equally frequent ones by name."""
+    opened = parts_of(request).library.collection(collection)
+    found = list(opened.tags(prefix=prefix, offset=offset, limit=limit + 1).items())
+    return Json(tags_shape(found[:limit], more=len(found) > limit))
 
 
 @router.patch(

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, Select, desc, func, select
 
-from morelike.errors import NoSuchItem
+from morelike.errors import NoSuchItem, UsageError
 from morelike.expressions import Expression
-from morelike.records import Shown
+from morelike.records import ItemSort, Shown
 from morelike.stores.catalog import statements
 from morelike.stores.catalog.connections import chunks
 from morelike.stores.catalog.filtered import FilteredRows
 from morelike.stores.catalog.item_rows import items_of, rejection_of, segment_of, shown_of
-from morelike.stores.catalog.schema import items, ledger, sources
+from morelike.stores.catalog.schema import TAG_LENGTH, item_tags, items, ledger, sources
 from morelike.types import Collection, Ids, Item, ItemState, Rejection, Segment, Space
 
 __all__ = ["ReadingRows"]
@@ -23,6 +23,7 @@ _SHORTEST_PREFIX = 6
 _CACHED_FILTERS = 16
 _BLOCK = 50_000
 _AFTER_ALL = "\U0010ffff"
+_AS_IT_IS = str.maketrans({"!": "!!", "%": "!%", "_": "!_"})
 
 
 class ReadingRows(FilteredRows):
@@ -70,12 +71,38 @@ class ReadingRows(FilteredRows):
         state: ItemState | None = "ready",
         offset: int = 0,
         limit: int = 100,
+        sort: ItemSort = "added",
+        descending: bool = False,
     ) -> list[Item]:
-        """Oldest first. ``state=None`` means every state, also ``deleting``, which nothing else shows."""
-        chosen = self._chosen(select(items), collection, filter, state)
+        """``state=None`` means every state, also ``deleting``, which nothing else shows."""
+        first = self._sorted_by(sort)
+        # the numbers alone: nobody is to sort what an item says of itself
+        chosen = self._chosen(select(items.c.number), collection, filter, state)
+        chosen = chosen.order_by(first.desc() if descending else first)
+        if sort != "added":
+            chosen = chosen.order_by(items.c.number)
         with self._reading() as connection:
-            rows = connection.execute(chosen.order_by(items.c.number).offset(offset).limit(limit)).all()
-            return items_of(connection, rows)
+            numbers = connection.execute(chosen.offset(offset).limit(limit)).scalars().all()
+            found = {}
+            for some in chunks(numbers):
+                rows = connection.execute(select(items).where(items.c.number.in_(some)))
+                found.update({row.number: row for row in rows})
+            return items_of(connection, [found[number] for number in numbers])
+
+    def _sorted_by(self, sort: ItemSort) -> ColumnElement[Any]:
+        if sort == "added":
+            return items.c.number
+        if sort == "size":
+            return items.c.size
+        if sort == "name":
+            first = select(sources.c.name).where(sources.c.item == items.c.number).order_by(sources.c.number).limit(1)
+            return self._database.folded(func.coalesce(first.correlate(items).scalar_subquery(), ""))
+        raise UsageError(f"items cannot be sorted by {sort!r}", hint="by added, name or size")
+
+    def item_ids(self, collection: Collection, *, filter: Expression | None = None) -> list[str]:
+        chosen = self._chosen(select(items.c.item_id), collection, filter, "ready").order_by(items.c.number)
+        with self._reading() as connection:
+            return list(connection.execute(chosen).scalars())
 
     def pages(
         self, collection: Collection, *, state: ItemState | None = "ready", size: int = 1024
@@ -115,6 +142,25 @@ class ReadingRows(FilteredRows):
         with self._reading() as connection:
             counted: int = connection.execute(query).scalar_one()
         return counted
+
+    def tags(
+        self, collection: Collection, *, prefix: str = "", offset: int = 0, limit: int = 1000
+    ) -> list[tuple[str, int]]:
+        """From the items, whose index has their states: a tag's row does not know its collection."""
+        if len(prefix) > TAG_LENGTH:  # no tag is so long, and databases bound what they compare with
+            return []
+        query = (
+            select(item_tags.c.tag, func.count().label("times"))
+            .select_from(items)
+            .join(item_tags, item_tags.c.item == items.c.number)
+            .where(items.c.collection_id == collection.id, items.c.state == "ready")
+            .group_by(item_tags.c.tag)
+            .order_by(desc("times"), item_tags.c.tag)
+        )
+        if prefix:
+            query = query.where(self._database.matches(item_tags.c.tag, prefix.translate(_AS_IT_IS) + "%"))
+        with self._reading() as connection:
+            return [(tag, times) for tag, times in connection.execute(query.offset(offset).limit(limit))]
 
     def count_sources(self, collection: Collection, *, md5: str = "") -> int:
         ready = select(items.c.number).where(items.c.collection_id == collection.id, items.c.state == "ready")

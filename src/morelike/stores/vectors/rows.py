@@ -243,7 +243,9 @@ class RowLog:
                 query = _on(row.id, "SELECT count(*) FROM {rows} WHERE length(data) <> ?")
                 wrong = reader.connection.execute(query, (row.shape.bytes,)).fetchone()[0] if reader else 0
                 if wrong:
-                    found.append(f"{self._database.path}: {wrong} vectors of space {row.id} have a wrong length")
+                    one = wrong == 1
+                    what = f"{wrong} vector{'' if one else 's'} of space {row.id} {'has' if one else 'have'}"
+                    found.append(f"{self._database.path}: {what} a wrong length")
         return found
 
     def set_aside(self) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import cast
 
 import numpy as np
 import pytest
 
-from morelike.errors import NoSuchItem
+from morelike.errors import NoSuchItem, UsageError
 from morelike.expressions import Compare
 from morelike.protocols import Catalog
+from morelike.records import Aside, ItemSort
 from morelike.testing.kits.catalog_samples import (
     CARD,
     ODD_TEXTS,
@@ -88,6 +90,85 @@ class CatalogReadingKit(CatalogFixtures):
 
         assert [item.id for item in first + rest] == [*(f"item-{i}" for i in range(7)), "item-late"]
 
+    SORTED: Sequence[tuple[ItemSort, str]] = (
+        ("added", "b A aa é_ c"),
+        ("name", "A aa b c é_"),
+        ("size", "b A c aa é_"),
+    )
+
+    @pytest.mark.parametrize(("sort", "expected"), SORTED)
+    def test_items_are_sorted(self, catalog: Catalog, photos: Collection, sort: ItemSort, expected: str) -> None:
+        """By arrival, by name with A to Z as a to z and all else by code point, or by size; and the other way round."""
+        names = expected.split()
+        for name in ("b", "A", "aa", "é_", "c"):
+            make_item(catalog, photos, name)
+        other = catalog.create_collection("other", "image", {})
+        make_item(catalog, other, "0")
+
+        assert [item.id for item in catalog.items(photos, sort=sort)] == names
+        last = catalog.items(photos, sort=sort, descending=True, limit=1)
+        assert [item.id for item in last] == (["aa"] if sort == "size" else names[-1:])
+
+    def test_items_are_sorted_by_the_name_that_they_had_first(self, catalog: Catalog, photos: Collection) -> None:
+        """Whatever their other sources are called, and of those that a filter leaves; another sort is refused."""
+        make_item(catalog, photos, "first", uris=["/x/M.jpg", "/x/a.jpg"])
+        make_item(catalog, photos, "second", uris=["/x/L.jpg", "/x/z.jpg"])
+        make_item(catalog, photos, "third", uris=["/y/0.jpg"])
+        wanted = Compare("folder", "=", "x")
+
+        assert [item.id for item in catalog.items(photos, sort="name", filter=wanted)] == ["second", "first"]
+        with pytest.raises(UsageError, match="colour"):
+            catalog.items(photos, sort=cast("ItemSort", "colour"))
+
+    @pytest.mark.parametrize("sort", ["name", "size"])
+    @pytest.mark.parametrize("descending", [False, True])
+    def test_equal_items_stand_in_order_of_arrival(
+        self, catalog: Catalog, photos: Collection, sort: ItemSort, *, descending: bool
+    ) -> None:
+        """So that pages never overlap, and miss nothing."""
+        names = [f"item-{(i * 7) % 11:02}" for i in range(11)]
+        for at, name in enumerate(names):
+            make_item(catalog, photos, name, uris=[f"/{at}/{'same' if at % 2 else 'SAME'}.jpg"])
+        pages = [catalog.items(photos, sort=sort, descending=descending, offset=at, limit=4) for at in (0, 4, 8)]
+
+        assert [item.id for page in pages for item in page] == names
+
+    def test_tags_are_counted(self, catalog: Catalog, photos: Collection) -> None:
+        """Those of ready items of this collection, the most frequent first, equal ones by code point; in pages."""
+        other = catalog.create_collection("other", "image", {})
+        make_item(catalog, other, "cat", tags=["rare"])
+        for name, tags in (("cat", ["b", "common", "é"]), ("dog", ["common", "B"]), ("cow", ["common", "b"])):
+            make_item(catalog, photos, name, tags=tags)
+        catalog.claim(photos, [some_claim("pending", tags=["common"])])
+        make_item(catalog, photos, "copy", tags=["common"])
+        catalog.set_aside(photos, [Aside("copy", "cat", "run")])
+        expected = [("common", 3), ("b", 2), ("B", 1), ("é", 1)]
+
+        assert catalog.tags(photos) == expected
+        assert catalog.tags(photos, offset=1, limit=2) == expected[1:3]
+        assert catalog.tags(catalog.create_collection("empty", "image", {})) == []
+
+    PREFIXES: Sequence[tuple[str, str]] = (
+        ("auto:", "auto:cat Auto:dog"),
+        ("100%", "100%_sure"),
+        ("1%", ""),
+        ("_", "_x"),
+        ("!", "!now"),
+        ("ÜN", "ünïcode"),
+        ("a\0", "a\0b"),
+        ("x" * 300, ""),
+    )
+
+    @pytest.mark.parametrize(("prefix", "expected"), PREFIXES)
+    def test_tags_are_found_by_their_beginning(
+        self, catalog: Catalog, photos: Collection, prefix: str, expected: str
+    ) -> None:
+        """In upper or lower case; nothing in it is a wildcard."""
+        tags = ["auto:cat", "Auto:dog", "automatic", "100%_sure", "100 years", "_x", "!now", "ünïcode", "a\0b"]
+        make_item(catalog, photos, "cat", tags=tags)
+
+        assert sorted(tag for tag, _ in catalog.tags(photos, prefix=prefix)) == sorted(expected.split())
+
     def test_all_pages_are_all_items(self, catalog: Catalog, photos: Collection) -> None:
         """Oldest first, also while items go that were passed, and while others arrive."""
         for i in range(7):
@@ -100,6 +181,15 @@ class CatalogReadingKit(CatalogFixtures):
 
         assert seen == [*(f"item-{i}" for i in range(7)), "item-late"]
         assert list(catalog.pages(photos, state="pending")) == []
+
+    def test_ids_are_those_of_ready_items(self, catalog: Catalog, photos: Collection) -> None:
+        """All of them, or those that pass a filter; oldest first, each once."""
+        for name, tags in (("b", ["t"]), ("c", ["s"]), ("a", ["s", "t"])):
+            make_item(catalog, photos, name, uris=[f"/{name}", f"/again/{name}"], tags=tags)
+        catalog.claim(photos, [some_claim("pending")])
+
+        assert catalog.item_ids(photos) == ["b", "c", "a"]
+        assert catalog.item_ids(photos, filter=Compare("tag", "=", "t")) == ["b", "a"]
 
     def test_items_are_got_by_id(self, catalog: Catalog, photos: Collection) -> None:
         """In the order asked for; unknown ones are left out."""
@@ -264,7 +354,7 @@ class CatalogReadingKit(CatalogFixtures):
         catalog.claim(photos, [some_claim("empty")])
         catalog.finish(photos, [Finished("empty", {}, ())])
 
-        assert catalog.verify() == ["photos: 1 items are ready but have no segments"]
+        assert catalog.verify() == ["photos: 1 item is ready but has no segments"]
 
     def test_two_threads_may_write(self, catalog: Catalog, another: Catalog, photos: Collection) -> None:
         """Through two openings at once; nothing is lost, and a reader sees the revision grow."""

@@ -11,7 +11,7 @@ from sqlalchemy.types import TypeEngine
 
 from morelike.errors import StoreBusy, StoreError
 
-__all__ = ["WRITING", "Conflict", "Database", "Json", "Server", "Translates"]
+__all__ = ["WRITING", "Conflict", "Database", "Json", "Server", "Translates", "parentless"]
 
 Json = ColumnElement[Any]
 """A column of JSON objects."""
@@ -53,6 +53,9 @@ class Database(Translates, Protocol):
 
     def matches(self, text: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
         """``text`` is like the LIKE pattern (escaped by ``!``), letters of any case."""
+
+    def folded(self, text: ColumnElement[Any]) -> ColumnElement[Any]:
+        """``text`` as it is sorted: A to Z as a to z, every other character as it is, compared by code point."""
 
     def json_text(self, column: Json, key: str) -> ColumnElement[Any]:
         """The text under a key; NULL where there is none or it is something else. ``key`` is packed."""
@@ -104,3 +107,10 @@ class Server(Database, Protocol):
 
     def session(self, connection: Connection) -> int:
         """This connection's own number at the server."""
+
+
+def parentless(count: int, table: str, parent: str) -> str:
+    """What ``verify`` says of rows whose parents are gone."""
+    if count == 1:
+        return f"1 row of the table {table} belongs to a row of {parent} that is not there"
+    return f"{count} rows of the table {table} belong to rows of {parent} that are not there"

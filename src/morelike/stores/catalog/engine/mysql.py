@@ -6,6 +6,7 @@ import re
 import ssl
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from string import ascii_uppercase
 from typing import Any
 
 from sqlalchemy import (
@@ -138,6 +139,11 @@ class MySqlDatabase(ServerDatabase):
             apart = func.replace(func.replace(text, "\u0130", "\u0131"), "\u212a", "\u0138")
             return func.lower(apart, type_=AnyText()).like(pattern.lower(), escape="!")
         return func.lower(text, type_=AnyText()).like(func.lower(literal(pattern, AnyText())), escape="!")
+
+    def folded(self, text: ColumnElement[Any]) -> ColumnElement[Any]:
+        for letter in ascii_uppercase:  # its LOWER knows the cases of all letters, and the others' does not
+            text = func.replace(text, letter, letter.lower(), type_=AnyText())
+        return text
 
     def json_text(self, column: Json, key: str) -> ColumnElement[Any]:
         return case((self._kind(column, key) == "STRING", self._text(column, key)))

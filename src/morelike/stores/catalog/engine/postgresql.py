@@ -164,6 +164,9 @@ class PostgresDatabase(ServerDatabase):
         lowered = func.lower(collate(text, "C" if pattern.isascii() else self._lowering), type_=AnyText())
         return collate(lowered, "C").like(pattern.lower(), escape="!")
 
+    def folded(self, text: ColumnElement[Any]) -> ColumnElement[Any]:
+        return collate(func.lower(collate(text, "C"), type_=AnyText()), "C")
+
     def add_rows(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         names = list(rows[0])
         arrays = [bindparam(None, [row[name] for row in rows], type_=ARRAY(table.c[name].type)) for name in names]

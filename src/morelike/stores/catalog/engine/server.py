@@ -25,7 +25,7 @@ from morelike.errors import StoreBusy, StoreError, StoreUnreachable
 from morelike.stores.catalog import schema
 from morelike.stores.catalog.connections import translated
 from morelike.stores.catalog.encoding import to_json
-from morelike.stores.catalog.engine import WRITING
+from morelike.stores.catalog.engine import WRITING, parentless
 from morelike.stores.catalog.engine.written import WrittenStatements
 
 __all__ = [
@@ -232,7 +232,7 @@ class ServerDatabase(ABC):
                 )
                 count = connection.execute(orphans).scalar_one()
                 if count:
-                    yield f"{count} rows of the table {table.name} belong to rows of {parent.name} that are not there"
+                    yield parentless(count, table.name, parent.name)
 
     def close(self) -> None:
         self.engine.dispose()

@@ -33,7 +33,7 @@ from sqlalchemy.types import TypeEngine
 
 from morelike.errors import StoreBusy, StoreDamaged, StoreError, StoreFull, StoreReadOnly
 from morelike.stores.catalog.encoding import AnyText, to_json
-from morelike.stores.catalog.engine import WRITING, Json
+from morelike.stores.catalog.engine import WRITING, Json, parentless
 from morelike.stores.catalog.engine.written import WrittenStatements
 
 __all__ = ["SqliteDatabase"]
@@ -216,6 +216,9 @@ class SqliteDatabase:
             return text.like(pattern, escape="!")
         return func.morelike_lower(text, type_=AnyText()).like(_lower(pattern), escape="!")
 
+    def folded(self, text: ColumnElement[Any]) -> ColumnElement[Any]:
+        return func.lower(text, type_=AnyText())
+
     def json_text(self, column: Json, key: str) -> ColumnElement[Any]:
         return _typed(column, key, ["text"], func.json_extract(column, _path(key), type_=AnyText()))
 
@@ -243,7 +246,7 @@ class SqliteDatabase:
         for table, _, parent, _ in connection.exec_driver_sql("PRAGMA foreign_key_check"):
             broken[table, parent] = broken.get((table, parent), 0) + 1
         for (table, parent), count in broken.items():
-            yield f"{count} rows of the table {table} belong to rows of {parent} that are not there"
+            yield parentless(count, table, parent)
 
     def bytes_used(self, connection: Connection) -> int:  # noqa: ARG002  # other databases ask the server
         total = 0
