@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,10 +29,15 @@ class Served:
 
 
 @contextmanager
-def serving(library: Path, *options: str, models: Path | None = None) -> Iterator[str]:
-    """A ``morelike serve`` process on a free port, ended by its id; its address. ``models``: the models cache."""
+def serving(
+    library: Path, *options: str, models: Path | None = None, variables: Mapping[str, str] | None = None
+) -> Iterator[str]:
+    """A ``morelike serve`` process on a free port, ended by its id; its address.
+
+    ``models``: the models cache; ``variables``: what else stands in its environment.
+    """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MORELIKE_")}
-    environment |= {"MORELIKE_HUB": "http://127.0.0.1:9"}
+    environment |= {"MORELIKE_HUB": "http://127.0.0.1:9", **(variables or {})}
     if models is not None:
         environment["MORELIKE_MODELS_CACHE"] = str(models)
     command = [sys.executable, "-m", "morelike", "--library", str(library), "--quiet", "serve", "--port", "0", "--json"]

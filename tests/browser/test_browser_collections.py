@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
-from browser_pages import Served, Watched
+from browser_pages import Served, Watched, hand_over
+from browser_timed import Timed
+from PIL import Image
 from playwright.sync_api import Page, expect
+
+from morelike.testing.sounds import as_wav
+from morelike.testing.tunes import tune
 
 
 def test_a_collection_is_made_and_dropped(page: Page, served: Served) -> None:
@@ -26,6 +32,36 @@ def test_a_collection_is_made_and_dropped(page: Page, served: Served) -> None:
     card.get_by_role("button", name="Drop made-here").click()
     expect(page).to_have_url(f"{served.url}/")
     expect(page.locator(".shelved", has_text="made-here")).to_have_count(0)
+
+
+def test_where_one_is_is_in_sight(page: Page, served: Served) -> None:
+    """On a telephone a collection's menu is one line that scrolls, in either language, and begins at the page shown."""
+    page.set_viewport_size({"width": 360, "height": 740})
+    for language in ("en", "zh"):
+        page.set_extra_http_headers({"Accept-Language": language})
+        page.goto(f"{served.url}/c/photographs/upkeep")
+        here = page.locator(".local [aria-current]")
+        expect(here).to_be_in_viewport(ratio=0.9)
+        assert (here.bounding_box() or {}).get("height", 99) < 48, language
+
+
+def test_a_dropped_file_finds_its_collection(page: Page, timed: Timed, tmp_path: Path) -> None:
+    """A sound is looked for among the sounds, though films take one too, unless somebody chose those; a picture where
+    pictures are taken.
+    """
+    sound, picture = tmp_path / "tune.wav", tmp_path / "dot.png"
+    sound.write_bytes(as_wav(tune(1, 3.0)))
+    Image.new("RGB", (64, 64), "red").save(picture)
+    for dropped, media, chosen, place in (
+        (sound, "audio/wav", "", "sounds"),
+        (picture, "image/png", "", "films"),
+        (sound, "audio/wav", "in films", "films"),
+    ):
+        page.goto(timed.url)
+        if chosen:
+            page.select_option("#target", label=chosen)
+        hand_over(page, "drop", dropped, media=media)
+        expect(page).to_have_url(re.compile(f"/c/{place}[?]"))
 
 
 def test_a_name_that_is_taken(watched: Watched, served: Served) -> None:
@@ -86,7 +122,8 @@ def test_the_original_opens(page: Page, served: Served) -> None:
 def test_an_unknown_address_is_a_page(watched: Watched, served: Served) -> None:
     """A collection, an item or a page that is not there is said in words, with a way on."""
     watched.expected = ("status of 404",)
-    for place in ("/c/nowhere", "/i/photographs/ffffffffffff"):
+    missing = {"/c/nowhere": "No such collection", "/i/photographs/ffffffffffff": "Not in this collection"}
+    for place, heading in missing.items():
         watched.page.goto(served.url + place)
-        expect(watched.page.get_by_role("heading", level=1)).to_have_text("Not here")
+        expect(watched.page.get_by_role("heading", level=1)).to_have_text(heading)
         expect(watched.page.get_by_role("link", name="All collections")).to_be_visible()

@@ -19,7 +19,9 @@ from morelike.settings import Settings
 from morelike.testing.tiny_onnx import composer_pack
 
 NOISE = ("GL Driver Message",)
-"""What Chromium says of drawing without a graphics card."""
+"""What Chromium says where it puts a page together without a graphics card: it then reads every frame of a WebGL canvas
+that is shown back into memory. Ours read none; a page that only clears such a canvas makes it say the same.
+"""
 JOURNEYS = {
     "sounds": (takes.sounds, "soxr"),
     "films": (takes.films, "av"),

@@ -1,4 +1,4 @@
-"""The ledger, the list of items and the jobs in a real browser."""
+"""Looking before adding, and the ledger, in a real browser."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from browser_pages import Served, Watched, axe_faults, ready
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 
 def made(url: str, name: str) -> str:
@@ -38,9 +38,9 @@ def mixed(served: Served, request: pytest.FixtureRequest) -> tuple[str, Path]:
     return made(served.url, name), folder
 
 
-def test_a_look_a_job_the_ledger_and_the_table(watched: Watched, mixed: tuple[str, Path]) -> None:
-    """Look first, then add; what was rejected stands by reasons, is mended and tried again by ticking; the table has
-    the items with their facts, a filter is put together from fields, and axe finds no fault on any of these pages.
+def test_a_look_a_job_and_the_ledger(watched: Watched, mixed: tuple[str, Path]) -> None:
+    """Look first, then add; what was rejected stands by reasons, is mended and tried again by ticking, and forgotten;
+    axe finds no fault on any of these pages.
     """
     page, (address, folder) = watched.page, mixed
     faults = {}
@@ -87,80 +87,4 @@ def test_a_look_a_job_the_ledger_and_the_table(watched: Watched, mixed: tuple[st
         page.get_by_role("link", name="Save as CSV").click()
     assert "broken-2.jpg" in Path(saved.value.path()).read_text()
 
-    page.goto(f"{address}/items")
-    ready(page)
-    page.get_by_role("link", name="Table", exact=True).click()
-    expect(page.locator(".itemtable tbody tr")).to_have_count(4)
-    ready(page)
-    page.get_by_role("button", name="Condition").click()
-    page.get_by_label("Field", exact=True).select_option("width")
-    page.get_by_label("Comparison").select_option(">")
-    page.get_by_label("Value", exact=True).fill("a few")
-    page.get_by_role("button", name="Add with and").click()
-    expect(page.locator("filter-builder [data-said]")).to_have_text("width is a number.")
-    page.get_by_label("Value", exact=True).fill("100")
-    page.keyboard.press("Enter")
-    page.get_by_label("Field", exact=True).select_option("tag")
-    page.get_by_label("Comparison").select_option("=")
-    page.get_by_label("Value", exact=True).fill("shaded")
-    page.get_by_role("button", name="Add with and").click()
-    expect(page.locator("#filter")).to_have_value("width > 100 and tag = 'shaded'")
-    faults |= axe_faults(page, "table")
-    page.get_by_role("button", name="Show", exact=True).click()
-    expect(page.locator(".itemtable tbody .name")).to_have_text(["shade-180.png", "shade-90.png"])
-    page.get_by_role("link", name="Newest first").click()
-    expect(page.locator(".itemtable tbody .name")).to_have_text(["shade-90.png", "shade-180.png"])
-    ready(page)
-    page.get_by_label("Pick shade-90.png").check()
-    expect(page.locator(".bar-below")).to_contain_text("1 picked")
-    page.get_by_role("link", name="Grid", exact=True).click()
-    expect(page.locator(".hits .hit")).to_have_count(2)
-    ready(page)
-    page.keyboard.press("Control+a")
-    expect(page.locator(".bar-below")).to_contain_text("2 picked")
-    page.get_by_role("link", name="Table", exact=True).click()
-    expect(page.locator(".itemtable tbody tr")).to_have_count(2)
-    boxes = page.locator(".itemtable img").evaluate_all("(all) => all.map((one) => [one.width, one.height])")
-    assert boxes == [[64, 48]] * 2
-
     assert faults == {}
-
-
-def test_a_wrong_filter_shows_where(watched: Watched, served: Served) -> None:
-    """The place is marked beside the field, which keeps what was typed."""
-    watched.expected = ("status of 400",)
-    page = watched.page
-    page.goto(f"{served.url}/c/photographs/items")
-    page.fill("#filter", "width > 10 and oops")
-    page.get_by_role("button", name="Show", exact=True).click()
-
-    expect(page.get_by_role("alert")).to_contain_text("cannot be read")
-    expect(page.locator("#filter")).to_have_value("width > 10 and oops")
-    expect(page.locator("#filter")).to_have_attribute("aria-invalid", "true")
-    assert axe_faults(page, "fault") == {}
-
-
-def test_jobs_are_told_and_sifted(served: Served, mixed: tuple[str, Path], page: Page) -> None:
-    """A job says what it is to do and what came of it, live; the list narrows by collection and state."""
-    address, folder = mixed
-    name = address.rpartition("/")[2]
-    arguments = json.dumps({"sources": [str(folder)], "tags": ["told"]}).encode()
-    asked = urllib.request.Request(
-        f"{served.url}/api/v1/collections/{name}/items", arguments, {"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(asked) as answer:
-        assert answer.status == 202
-    page.goto(f"{served.url}/jobs?collection={name}")
-    card = page.locator(".job")
-    expect(card).to_have_count(1)
-    expect(card.locator(".asked")).to_contain_text("tagged told")
-    expect(card.locator(".state")).to_have_text("done")
-    expect(card.locator(".outcome")).to_have_text("3 added · 3 rejected")
-    expect(card.get_by_role("link", name="See what was rejected")).to_be_visible()
-    assert axe_faults(page, "jobs") == {}
-
-    page.get_by_label("State").select_option("failed")
-    page.get_by_role("button", name="Show", exact=True).click()
-    expect(page.get_by_text("No such job.")).to_be_visible()
-    page.get_by_role("link", name="Show all").click()
-    expect(page.locator(".job").first).to_be_visible()

@@ -16,7 +16,9 @@ from morelike.settings import Settings
 from morelike.testing.solids import CORNERS, FACES, binary_stl, glb, obj
 
 NOISE = ("GL Driver Message",)
-"""What Chromium says of drawing without a graphics card."""
+"""What Chromium says where it puts a page together without a graphics card: it then reads every frame of a WebGL canvas
+that is shown back into memory. Ours read none; a page that only clears such a canvas makes it say the same.
+"""
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
@@ -9,7 +10,7 @@ from urllib.parse import urlencode
 from morelike.server.pages.board import Board
 from morelike.server.pages.language import _, ngettext
 
-__all__ = ["figures_of", "place_words", "quoted_words", "tags_of", "why_query"]
+__all__ = ["figures_of", "place_words", "quoted_words", "tags_in", "tags_of", "why_query"]
 
 MOST_TAGS = 12
 LONGEST = 60
@@ -31,6 +32,11 @@ def tags_of(info: Mapping[str, Any]) -> list[str]:
     """The first of a hit's tags."""
     tags = info.get("tags")
     return [str(tag) for tag in tags[:MOST_TAGS]] if isinstance(tags, list | tuple) else []
+
+
+def tags_in(text: str) -> list[str]:
+    """Tags as they are typed: between commas, the Chinese ones too."""
+    return [tag.strip() for tag in re.split("[,，、]", text) if tag.strip()]
 
 
 def place_words(place: str) -> str:

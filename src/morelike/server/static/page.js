@@ -1,6 +1,7 @@
 // What makes the page better than links and forms. Each element is a file of its own.
 import "./vendor/htmx/htmx.esm.min.js";
 import { _ } from "./elements/strings.js";
+import "./elements/board-fold.js";
 import "./elements/copy-link.js";
 import "./elements/crop-box.js";
 import "./elements/drop-zone.js";
@@ -35,6 +36,10 @@ document.addEventListener("error", (event) => {
   picture.classList.add("blank");
   picture.textContent = _("no preview");
 }, true);
+
+// Where one is in a collection is in sight, on a narrow screen too.
+const here = document.querySelector(".local [aria-current]");
+if (here) here.parentElement.scrollLeft = here.offsetLeft - (here.parentElement.clientWidth - here.offsetWidth) / 2;
 
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && document.activeElement instanceof HTMLElement) {

@@ -4,6 +4,12 @@ import { keepSent } from "./kept-files.js";
 
 export const ITEM = "application/x-morelike-item";
 
+// Whether a list as that of a file dialogue, `image/*,.svg`, has such a file.
+function takes(list, file) {
+  const [kind] = file.type.split("/");
+  return list.split(",").some((one) => one && (one === file.type || (kind && one === `${kind}/*`) || (one.startsWith(".") && file.name.toLowerCase().endsWith(one))));
+}
+
 customElements.define("drop-zone", class extends HTMLElement {
   connectedCallback() {
     this.stop = new AbortController();
@@ -20,8 +26,8 @@ customElements.define("drop-zone", class extends HTMLElement {
     on(this.form, "submit", (event) => this.sending(event));
     on(window, "pageshow", () => this.removeAttribute("busy"));
     on(area, "paste", (event) => this.pasted(event));
-    const target = this.querySelector("[data-target]");
-    if (target) on(target, "change", () => { this.form.action = target.value; });
+    this.target = this.querySelector("[data-target]");
+    if (this.target) on(this.target, "change", () => { this.aimed = true; });
   }
 
   disconnectedCallback() {
@@ -94,10 +100,19 @@ customElements.define("drop-zone", class extends HTMLElement {
     this.form.requestSubmit();
   }
 
+  // Of several collections the one that takes such a file, and the least else; or the one that was chosen by hand.
+  aim(file) {
+    const takers = file && !this.aimed ? [...this.target.options].filter((one) => takes(one.dataset.takes, file)) : [];
+    takers.sort((one, other) => one.dataset.takes.length - other.dataset.takes.length);
+    if (takers.length) this.target.value = takers[0].value;
+    this.form.action = this.target.value;
+  }
+
   // What is asked with is kept in this browser first, for a search that is opened again later.
   async sending(event) {
     if (event.defaultPrevented) return;
     this.setAttribute("busy", "");
+    if (this.target) this.aim(this.file.files[0]);
     if (!this.form.action.endsWith("/ask")) return;
     event.preventDefault();
     await keepSent([...this.file.files], this.form.elements.q?.value.trim() ?? "");

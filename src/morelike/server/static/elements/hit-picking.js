@@ -7,9 +7,10 @@
 // parts/hits.html do, a row of a table may (`{{ picking(name) }}` of parts/about.html makes one). `data-score` and
 // `data-percentile` go into the tables that are downloaded, the list `.tagline` inside follows the tags.
 import { PARTS, steered } from "./picked-search.js";
+import { problemSaid } from "./problems.js";
 import { save } from "./saving.js";
 import { _, ngettext } from "./strings.js";
-import { count } from "./words.js";
+import { count, tagsIn } from "./words.js";
 
 const MOST = 1000; // items of one request
 
@@ -156,7 +157,7 @@ customElements.define("hit-picking", class extends HTMLElement {
 
   async tag(what) {
     const field = this.querySelector("#picked-tags");
-    const tags = [...new Set(field.value.split(",").map((tag) => tag.trim()).filter(Boolean))];
+    const tags = [...new Set(tagsIn(field.value))];
     if (!tags.length) {
       field.focus();
       return;
@@ -266,8 +267,7 @@ function sent(hit) {
 
 async function reason(answer) {
   try {
-    const { detail, hint } = await answer.json();
-    return [detail, hint].filter(Boolean).join(": ");
+    return problemSaid(await answer.json());
   } catch {
     return _("The server could not answer.");
   }

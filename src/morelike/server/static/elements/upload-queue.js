@@ -2,8 +2,9 @@
 // files could not be used. Each group is durable and searchable when its answer is here. It can be paused; what is
 // cancelled was not sent, and is counted as that.
 import { filesIn } from "./dropped-files.js";
+import { problemSaid } from "./problems.js";
 import { _, ngettext } from "./strings.js";
-import { count, size } from "./words.js";
+import { count, size, tagsIn } from "./words.js";
 
 const MOST_FILES = 16;
 const MOST_BYTES = 24 * 1024 * 1024;
@@ -122,7 +123,7 @@ customElements.define("upload-queue", class extends HTMLElement {
       this.tally.rejected += answer.rejected;
       for (const file of answer.files) if (file.reason) this.say(file.name, file.reason); // or some of what is in it
     } else {
-      const why = answer.detail ? [answer.detail, answer.hint].filter(Boolean).join(": ") : _("the server does not answer");
+      const why = problemSaid(answer) || _("the server does not answer");
       this.settle(group);
       this.tally.unsent += group.length;
       for (const file of group) this.failures.push({ file, line: this.say(file.name, why) });
@@ -215,7 +216,7 @@ customElements.define("upload-queue", class extends HTMLElement {
   }
 
   tags() {
-    return this.querySelector("[name=tags]").value.split(",").map((tag) => tag.trim()).filter(Boolean);
+    return tagsIn(this.querySelector("[name=tags]").value);
   }
 
   show() {

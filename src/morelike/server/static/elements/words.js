@@ -15,6 +15,9 @@ export function size(bytes) {
   }
 }
 
+// Tags as they are typed: between commas, the Chinese ones too.
+export const tagsIn = (text) => text.split(/[,，、]/).map((tag) => tag.trim()).filter(Boolean);
+
 // How long something takes: `8 s`, `3 min 20 s`, `2 h 5 min`.
 export function lasting(time) {
   const whole = Math.max(0, Math.round(time));
@@ -26,7 +29,9 @@ export function lasting(time) {
 // A job's progress in one line.
 export function tallyOf(progress) {
   const words = [];
-  if (Number.isInteger(progress.done)) {
+  const counted = Number.isInteger(progress.found);
+  if (counted) words.push(_("%(n)s found", { n: count(progress.found) }));
+  if (Number.isInteger(progress.done) && (!counted || Number.isInteger(progress.total))) {
     words.push(Number.isInteger(progress.total)
       ? _("%(done)s of %(total)s", { done: count(progress.done), total: count(progress.total) })
       : _("%(done)s done", { done: count(progress.done) }));
