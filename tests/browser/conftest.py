@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from browser_map import SOFTWARE, show
 from browser_pages import PATIENCE, Served, Watched, serving, watch
 from browser_timed import FILMS, SOUNDS, Timed, make_timed
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
@@ -127,6 +128,19 @@ def timed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Timed]:
         yield Timed(url, *made)
 
 
+@pytest.fixture(scope="module")
+def mapped(photographs: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Forty photographs of eight motifs with a map of them, and as many without one, behind a server of their own."""
+    folder = tmp_path_factory.mktemp("mapped") / "library"
+    with morelike.open(Settings(library=folder, offline=True)) as library:
+        for name in ("photographs", "unmapped"):
+            collection = library.collection(name, modality="image", encoder="classic")
+            assert collection.add(str(photographs[0])).added == 40
+        library.collection("photographs").map()
+    with serving(folder) as url:
+        yield Served(url, folder, *photographs)
+
+
 @pytest.fixture
 def watched(browser: Browser) -> Iterator[Watched]:
     """A page in an empty profile; the test fails where the browser complained of anything unexpected."""
@@ -155,4 +169,12 @@ def _watching(browser: Browser) -> Iterator[Watched]:
 
 @pytest.fixture
 def page(watched: Watched) -> Page:
+    return watched.page
+
+
+@pytest.fixture
+def seen(mapped: Served, watched: Watched) -> Page:
+    """The map, with all its points."""
+    watched.expected = (SOFTWARE,)
+    show(watched.page, mapped)
     return watched.page

@@ -5,22 +5,18 @@ from __future__ import annotations
 import json
 import re
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import pytest
-from browser_pages import Served, Watched, axe_faults, ready, serving
+from browser_map import SOFTWARE, asked, called, circle, rows_of, send, show, spots
+from browser_pages import Served, Watched, axe_faults, ready
+from browser_timed import FILMS, Timed
 from playwright.sync_api import Page, expect
 
-import morelike
-from morelike.settings import Settings
-
-SOFTWARE = "GPU stall due to ReadPixels"
-"""What WebGL without a graphics card says when it is shown."""
-DRAWN = """() => {
+DRAWN = """async () => {
   const map = document.querySelector("point-map"), { gl } = map.drawing;
+  while (map.view.height !== map.stage.clientHeight) await new Promise(requestAnimationFrame);
   map.draw();
   const [wide, high] = [gl.drawingBufferWidth, gl.drawingBufferHeight];
   const pixels = new Uint8Array(wide * high * 4);
@@ -35,69 +31,6 @@ DRAWN = """() => {
   return seen;
 }"""
 """Full colours of the canvas, and how many pixels each has."""
-
-
-@pytest.fixture(scope="module")
-def mapped(photographs: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """Forty photographs of eight motifs with a map of them, and as many without one, behind a server of their own."""
-    folder = tmp_path_factory.mktemp("mapped") / "library"
-    with morelike.open(Settings(library=folder, offline=True)) as library:
-        for name in ("photographs", "unmapped"):
-            collection = library.collection(name, modality="image", encoder="classic")
-            assert collection.add(str(photographs[0])).added == 40
-        library.collection("photographs").map()
-    with serving(folder) as url:
-        yield Served(url, folder, *photographs)
-
-
-@pytest.fixture
-def seen(mapped: Served, watched: Watched) -> Page:
-    """The map, with all its points."""
-    watched.expected = (SOFTWARE,)
-    show(watched.page, mapped)
-    return watched.page
-
-
-def show(page: Page, mapped: Served, name: str = "photographs", at: str = "") -> None:
-    page.goto("about:blank")
-    page.goto(f"{mapped.url}/c/{name}/map{at}")
-    ready(page)
-    expect(page.locator("point-map[data-points]")).to_be_visible()
-
-
-def asked(mapped: Served, path: str) -> Any:
-    with urllib.request.urlopen(f"{mapped.url}/api/v1/collections/photographs/{path}") as answer:
-        return json.load(answer)
-
-
-def spots(page: Page) -> dict[str, tuple[float, float]]:
-    """Where each item's point stands on the screen."""
-    return page.evaluate(
-        """() => {
-            const map = document.querySelector("point-map"), box = map.stage.getBoundingClientRect();
-            return Object.fromEntries(map.points.ids.map((id, place) => {
-              const [left, top] = map.view.toScreen(map.points.at[2 * place], map.points.at[2 * place + 1]);
-              return [id, [box.left + left, box.top + top]];
-            }));
-        }"""
-    )
-
-
-def called(mapped: Served, part: str) -> list[str]:
-    """Items from sources with this in their address."""
-    return [one["item"] for one in asked(mapped, "items?limit=1000")["items"] if part in one["source"]]
-
-
-def circle(page: Page, around: list[tuple[float, float]], margin: float = 9) -> tuple[float, float, float, float]:
-    """Draw a rectangle around places by hand; its edges."""
-    left, right = min(x for x, _ in around) - margin, max(x for x, _ in around) + margin
-    top, bottom = min(y for _, y in around) - margin, max(y for _, y in around) + margin
-    page.mouse.move(left, top)
-    page.mouse.down()
-    for x, y in ((right, top), (right, bottom), (left, bottom), (left, top + 5)):
-        page.mouse.move(x, y, steps=3)
-    page.mouse.up()
-    return left, top, right, bottom
 
 
 def test_a_map_is_made_and_made_anew(mapped: Served, watched: Watched) -> None:
@@ -202,20 +135,86 @@ def test_what_is_circled_is_tagged(mapped: Served, seen: Page) -> None:
 
 def test_what_is_circled_is_fetched(mapped: Served, seen: Page) -> None:
     """What is selected comes as a file, with these items; of a map that is stale, those that are still there."""
-    change = json.dumps({"items": called(mapped, "moon/")[:1], "add_tags": ["changed"]}).encode()
-    headers = {"Content-Type": "application/json"}
-    sent = urllib.request.Request(f"{mapped.url}/api/v1/collections/photographs/items", change, headers, method="PATCH")
-    urllib.request.urlopen(sent).close()
-    show(seen, mapped)
-    expect(seen.locator(".map-stale")).to_be_visible()
-    seen.locator("[data-cluster]").last.get_by_role("button", name="Select all of").click()
-    picked = seen.get_by_role("region", name="Selected items")
-    many = int(re.sub(r"\D", "", picked.locator("[data-count]").inner_text()))
-    with seen.expect_download() as coming:
-        picked.get_by_role("button", name="JSON").click()
-    items = json.loads(Path(coming.value.path()).read_text(encoding="utf-8"))["items"]
-    assert coming.value.suggested_filename == "photographs.json"
-    assert len(items) == many > 0
+    points = asked(mapped, "map?limit=1000")["points"]
+    last = [item for item, _, _, cluster in points if cluster == rows_of(seen).count() - 1]
+    asides = {"asides": [{"item": last[0], "keeper": points[0][0], "score": 1.0}]}
+    assert points[0][0] != last[0]
+    run = send(mapped, "asides", asides)["asides"][0]["run"]
+    try:
+        show(seen, mapped)
+        expect(seen.locator(".map-stale")).to_be_visible()
+        rows_of(seen).last.get_by_role("button", name="Select all of").click()
+        picked = seen.get_by_role("region", name="Selected items")
+        expect(picked.locator("[data-count]")).to_have_text(re.compile(rf"^{len(last)} item"))
+        with seen.expect_download() as coming:
+            picked.get_by_role("button", name="JSON").click()
+        items = json.loads(Path(coming.value.path()).read_text(encoding="utf-8"))["items"]
+        assert coming.value.suggested_filename == "photographs.json"
+        assert {one["item"] for one in items} == set(last[1:])
+        assert len(last) > 1
+    finally:
+        send(mapped, "dedup/undo", {"run": run})
+
+
+def test_tags_are_offered_with_their_counts(mapped: Served, watched: Watched) -> None:
+    """All of them, the most frequent first; where they are more than a page, those that begin with what is typed."""
+    watched.expected = (SOFTWARE,)
+    page = watched.page
+    items = [one["item"] for one in asked(mapped, "items?limit=1000", "unmapped")["items"]]
+    send(mapped, "items", {"items": items[:7], "add_tags": ["often"]}, "unmapped", "PATCH")
+    for group in range(0, 1100, 100):
+        numbers = [f"number {number}" for number in range(group, group + 100)]
+        send(mapped, "items", {"items": items[:1], "add_tags": numbers}, "unmapped", "PATCH")
+    send(mapped, "map", {}, "unmapped")
+    page.goto(f"{mapped.url}/c/unmapped/map")
+    expect(page.locator("point-map[data-points]")).to_be_visible()
+    page.select_option("#colour", "tag")
+    offered = page.locator("#map-tags option")
+    expect(offered).to_have_count(1000)
+    assert offered.first.evaluate("(one) => [one.value, one.label]") == ["often", "7 items"]
+
+    page.locator("#colour-tag").fill("number 109")
+    expect(offered).to_have_count(11)  # 109, and 1090 to 1099
+    page.locator("#colour-tag").fill("often")
+    page.locator("#colour-tag").press("Enter")
+    expect(page.locator(".tag-row .many")).to_have_text("7")
+
+
+@pytest.mark.parametrize(("width", "height"), [(360, 740), (900, 640), (1440, 900), (3840, 2160)])
+def test_the_selection_covers_no_point(seen: Page, width: int, height: int) -> None:
+    """What is done with selected items stands below the stage, and both fit the window where it is wide."""
+    seen.set_viewport_size({"width": width, "height": height})
+    rows_of(seen).first.get_by_role("button", name="Select all of").click()
+    picked = seen.locator("[data-picked]")
+    expect(picked).to_be_visible()
+    stage, bar = seen.locator("[data-stage]").bounding_box(), picked.bounding_box()
+    assert stage is not None
+    assert bar is not None
+    assert stage["y"] + stage["height"] <= bar["y"]
+    assert all(stage["y"] <= y <= stage["y"] + stage["height"] for _, y in spots(seen).values())
+    if width >= 900:
+        assert bar["y"] + bar["height"] <= height
+
+
+def test_films_have_a_map_of_each_kind(timed: Timed, watched: Watched) -> None:
+    """Of what is seen and of what is heard: the address says which, and each is made apart."""
+    watched.expected = (SOFTWARE,)
+    page = watched.page
+    page.goto(f"{timed.url}/c/films/map")
+    kinds = page.get_by_role("navigation", name="What is compared")
+    expect(kinds.locator("[aria-current]")).to_have_attribute("href", "/c/films/map?kind=image")
+    kinds.get_by_role("link").nth(1).click()
+    expect(page).to_have_url(f"{timed.url}/c/films/map?kind=audio")
+    expect(kinds.locator("[aria-current]")).to_have_attribute("href", "/c/films/map?kind=audio")
+    page.get_by_role("button", name="Make the map").click()
+    expect(page.locator("point-map")).to_have_attribute("data-points", str(FILMS))  # one film is silent
+    expect(page.locator("point-map")).to_have_attribute("which", re.compile("kind=audio"))
+    expect(page).to_have_url(re.compile("kind=audio"))
+    kinds.get_by_role("link").first.click()
+    expect(page.locator("point-map")).to_have_count(0)
+    page.get_by_role("button", name="Make the map").click()
+    expect(page.locator("point-map")).to_have_attribute("which", re.compile("kind=image"))
+    expect(page.locator("point-map")).to_have_attribute("data-points", str(FILMS + 1))
 
 
 def test_the_map_is_walked_by_keys(mapped: Served, seen: Page) -> None:

@@ -67,7 +67,7 @@ def test_a_map_is_asked_for_once(client: TestClient, library: Library) -> None:
 
 
 def test_a_map_is_shown_with_its_clusters(client: TestClient, library: Library) -> None:
-    """The element knows where its points are, the legend has each cluster; a change makes it stale; nothing inline."""
+    """The element knows where its points are, the legend has each cluster; it says that it is stale; nothing inline."""
     made = library.collection("photos").map()
     text = text_of(client)
 
@@ -77,7 +77,7 @@ def test_a_map_is_shown_with_its_clusters(client: TestClient, library: Library) 
     assert 'href="/c/photos/map" aria-current="page"' in text
     assert re.findall(r"\sstyle=|\son\w+=|<style|<script(?![^>]*\ssrc=)|javascript:|https?://", text) == []
     assert ANEW not in text
-    library.collection("photos").tag([made.items[0]], ["new"])
+    library.collection("photos").remove([made.items[0]])
     assert ANEW in text_of(client)
     assert re.search(r"<point-map [^>]+ stale>", text_of(client))
 
@@ -124,7 +124,7 @@ def test_a_card_is_text(client: TestClient, library: Library) -> None:
 def test_a_reader_only_looks(client: TestClient, library: Library) -> None:
     """Who may not write sees the map, but no button that makes one, no field to tag with; the server refuses too."""
     library.collection("photos").map()
-    library.collection("photos").tag([library.collection("photos").items(limit=1)[0].id], ["new"])
+    library.collection("photos").remove([library.collection("photos").items(limit=1)[0].id])
     keys = {role: library.keys.make(role, role) for role in ROLES}
     application = create_app(library, ServerOptions(job_workers=0))
     with TestClient(application, base_url="http://127.0.0.1", headers=PAGE) as guarded:

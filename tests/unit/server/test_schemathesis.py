@@ -41,8 +41,8 @@ parameters."path.item" = "ITEM"
 
 # Which kinds of vectors this collection has, and whether a map of it was made.
 [[operations]]
-include-path-regex = "/map$"
-checks.positive_data_acceptance.expected-statuses = ["2xx", "404", "409"]
+include-path-regex = "/map(/places|/points)?$"
+checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "404", "409"]
 parameters."path.collection" = "photos"
 
 [[operations]]

@@ -23,6 +23,9 @@ DESIGN = {
     ("GET", "/api/v1/collections/{collection}/count"),
     ("GET", "/api/v1/collections/{collection}/map"),
     ("POST", "/api/v1/collections/{collection}/map"),
+    ("POST", "/api/v1/collections/{collection}/map/items"),
+    ("GET", "/api/v1/collections/{collection}/map/places"),
+    ("GET", "/api/v1/collections/{collection}/map/points"),
     ("GET", "/api/v1/collections/{collection}/spaces"),
     ("DELETE", "/api/v1/collections/{collection}/spaces/{space}"),
     ("POST", "/api/v1/collections/{collection}/known"),
@@ -123,7 +126,10 @@ def test_every_operation_is_described(document: dict[str, Any]) -> None:
 def test_what_changes_things_needs_more_than_a_reader(document: dict[str, Any]) -> None:
     """No route that changes anything is open to a reader; what is about all of a collection is an admin's."""
     of_one = "/api/v1/collections/{collection}"
-    searches = {"/api/v1/search", *(f"{of_one}/{name}" for name in ("compare", "download", "known", "search"))}
+    searches = {
+        "/api/v1/search",
+        *(f"{of_one}/{name}" for name in ("compare", "download", "known", "map/items", "search")),
+    }
     roles = {
         (method, path): op.get("x-role", "reader" if method == "GET" else "writer")
         for method, path, op in operations(document)
@@ -191,6 +197,8 @@ def test_references_lead_somewhere(document: dict[str, Any]) -> None:
         (schemas_collections.DroppedSpace, "dropped_space"),
         (schemas_collections.Forgotten, "forgotten"),
         (schemas_collections.Known, "known"),
+        (schemas_collections.MapItems, "map_items"),
+        (schemas_collections.MapPlaces, "map_places"),
         (schemas_collections.Purged, "purged"),
         (schemas_collections.SourceList, "sources"),
         (schemas_collections.SpaceList, "spaces"),

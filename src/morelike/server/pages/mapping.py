@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Final
+from urllib.parse import urlencode
 
 from fastapi import Query, Request, Response
 from starlette.datastructures import FormData
@@ -28,6 +30,8 @@ router = page_router()
 HUES: Final = 8
 SHAPES: Final = 4
 """Hues times shapes are the clusters that look different; the map's script and sheet know both numbers."""
+SCRIPTS: Final = tuple(one.name for one in sorted((Path(__file__).parents[1] / "static" / "elements").glob("*map*.js")))
+"""What the map is made of, so that a browser need not find it out file by file."""
 RECENT: Final = 100
 """Jobs among which one of this map is looked for."""
 
@@ -112,9 +116,16 @@ def _page(
         compared=kind_of,
         found=found,
         clusters=_rows(found) if found is not None else (),
+        which=_which(found) if found is not None else "",
+        scripts=SCRIPTS,
         job=job if job is not None and (job.state != "done" or found is None) else None,
         error=error,
     )
+
+
+def _which(found: Map) -> str:
+    """Names this very map in the addresses of its points."""
+    return urlencode({"kind": found.kind, "made_at": found.made_at, "revision": found.revision})
 
 
 def _kinds(opened: OpenCollection) -> list[str]:

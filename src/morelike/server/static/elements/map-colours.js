@@ -1,21 +1,23 @@
 // What the points of a map are coloured by: their cluster, tags, or nothing; and the legend that says so.
 import { HUES, NEUTRAL, SHAPES } from "./map-drawing.js";
 import { failure } from "./map-points.js";
-import { _ } from "./strings.js";
+import { _, ngettext } from "./strings.js";
 import { count } from "./words.js";
 
-const PAGE = 1000;
-const MOST_PAGES = 50;
+const TYPING = 150; // milliseconds without a letter before tags are asked for
 
 export const quoted = (text) => `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
 
 export class Colours {
   // `changed`: what is drawn is to be drawn anew; `tell`: says a sentence.
-  constructor(element, points, { api, changed, tell, signal }) {
-    Object.assign(this, { element, points, api, changed, tell, signal, only: null, tags: new Map() });
+  constructor(element, points, { api, which, changed, tell, signal }) {
+    Object.assign(this, { element, points, api, which, changed, tell, signal, only: null, tags: new Map(), offered: null });
     this.choice = element.querySelector("[name=colour]");
     this.form = element.querySelector("[data-tagging]");
     this.list = element.querySelector("[data-tags]");
+    this.inputs = element.querySelectorAll("input[list]");
+    for (const input of this.inputs) for (const type of ["focus", "input"]) input.addEventListener(type, () => this.offer(input.value), { signal });
+    signal.addEventListener("abort", () => this.offering?.abort());
     this.choice.addEventListener("change", () => this.choose(this.choice.value), { signal });
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -38,11 +40,11 @@ export class Colours {
     this.changed();
   }
 
-  // The hue and the shape of each point.
-  paint() {
+  // The hue and the shape of each point; of those from `first` on where the others have theirs.
+  paint(first = 0) {
     const { points, by } = this;
     const tagged = by === "tag" ? [...this.tags.values()].reverse() : []; // the first tag is the last that is painted
-    for (let place = 0; place < points.count; place += 1) {
+    for (let place = first; place < points.count; place += 1) {
       const cluster = points.cluster[place];
       points.look[4 * place] = by === "cluster" ? cluster % HUES : NEUTRAL;
       points.look[4 * place + 1] = by === "cluster" ? Math.floor(cluster / HUES) % SHAPES : 0;
@@ -56,24 +58,36 @@ export class Colours {
     }
   }
 
-  // The tags that items have, to choose from: those of the first page of items.
-  async offer() {
-    const options = this.element.querySelector("datalist");
-    if (options.childElementCount) return;
+  // The tags that items have, to choose from, the most frequent first; where they are more than a page, those that begin
+  // with what is typed.
+  async offer(typed = "") {
+    const { list: offered } = this.inputs[0];
+    const prefix = typed.trim();
+    const known = this.offered && (this.offered.prefix === prefix || (!this.offered.more && prefix.startsWith(this.offered.prefix)));
+    if (known) return;
+    this.offering?.abort();
+    const { signal } = this.offering = new AbortController();
     try {
-      const page = await this.page("has tag", 0);
-      const found = new Map();
-      for (const { tags } of page.items) for (const tag of tags) found.set(tag, (found.get(tag) ?? 0) + 1);
-      const often = [...found].sort(([, one], [, other]) => other - one).map(([tag]) => new Option(tag, tag));
-      options.replaceChildren(...often);
-      if (!often.length && !this.tags.size) this.tell(_("No item has a tag yet. Circle some points, and tag them."));
+      if (this.offered) await new Promise((done) => { setTimeout(done, TYPING); });
+      if (signal.aborted) return;
+      const { tags, more } = await this.ask("tags", { prefix }, signal);
+      this.offered = { prefix, more };
+      offered.replaceChildren(...tags.map((one) => new Option(ngettext("%(num)s item", "%(num)s items", one.count, { num: count(one.count) }), one.tag)));
+      if (!tags.length && !prefix && !this.tags.size && this.by === "tag") this.tell(_("No item has a tag yet. Circle some points, and tag them."));
     } catch (error) {
       this.fail(error);
     }
   }
 
-  async page(filter, offset) {
-    const answer = await fetch(`${this.api}/items?${new URLSearchParams({ filter, offset, limit: PAGE })}`, { signal: this.signal });
+  // Items have another tag than before.
+  tagged(tag) {
+    this.offered = null;
+    if (this.tags.has(tag)) this.add(tag);
+    if (this.by === "tag") this.offer();
+  }
+
+  async ask(path, asked, signal = this.signal) {
+    const answer = await fetch(`${this.api}/${path}${path.includes("?") ? "&" : "?"}${new URLSearchParams(asked)}`, { signal });
     if (!answer.ok) throw new Error(await failure(answer));
     return answer.json();
   }
@@ -83,16 +97,8 @@ export class Colours {
     const known = this.tags.get(tag) ?? { hue: this.free(), places: [] };
     this.tags.set(tag, known);
     try {
-      const places = [];
-      let more = true;
-      for (let at = 0; more && at < MOST_PAGES; at += 1) {
-        const page = await this.page(`tag = ${quoted(tag)}`, at * PAGE);
-        for (const { item } of page.items) if (this.places.has(item)) places.push(this.places.get(item));
-        more = page.more;
-        if (more) this.tell(_("%(items)s items with the tag so far …", { items: count(places.length) }));
-      }
-      known.places = places;
-      this.tell(more ? _("Only the first %(items)s items with the tag are coloured.", { items: count(places.length) }) : "");
+      known.places = (await this.ask(`map/places?${this.which}`, { filter: `tag = ${quoted(tag)}` })).places;
+      this.tell("");
     } catch (error) {
       this.tags.delete(tag);
       this.fail(error);
@@ -104,12 +110,6 @@ export class Colours {
   free() {
     const taken = new Set([...this.tags.values()].map(({ hue }) => hue));
     for (let hue = 0; ; hue += 1) if (!taken.has(hue)) return hue;
-  }
-
-  // Which point is which item's; made when somebody asks for it.
-  get places() {
-    if (this.placed?.size !== this.points.count) this.placed = new Map(this.points.ids.map((id, place) => [id, place]));
-    return this.placed;
   }
 
   show() {

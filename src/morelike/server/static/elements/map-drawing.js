@@ -124,18 +124,18 @@ class Quick {
     gl.vertexAttribIPointer(1, 4, gl.UNSIGNED_BYTE, 0, 0);
   }
 
-  // Points from `first` on came; all looks may have changed.
+  // Points from `first` on came.
   came(first) {
     const { gl, points } = this;
     gl.bindBuffer(gl.ARRAY_BUFFER, this.places);
     gl.bufferSubData(gl.ARRAY_BUFFER, first * 8, points.at, first * 2, (points.count - first) * 2);
-    this.looked();
+    this.looked(first);
   }
 
-  looked() {
+  looked(first = 0) {
     const { gl, points } = this;
     gl.bindBuffer(gl.ARRAY_BUFFER, this.looks);
-    gl.bufferSubData(gl.ARRAY_BUFFER, 0, points.look, 0, points.count * 4);
+    gl.bufferSubData(gl.ARRAY_BUFFER, first * 4, points.look, first * 4, (points.count - first) * 4);
   }
 
   draw(view, { colours, ground, layers, ratio }) {

@@ -1,5 +1,6 @@
 // Moving over a map by pointer, wheel, fingers and keys; and the line that is drawn around points.
 const STILL = 5; // pixels: less is a click
+const HELD = 500; // milliseconds of a long press
 const FINE = 3; // pixels between two corners of a line
 const MOST_CORNERS = 4000;
 const WHEEL = 0.0016;
@@ -7,7 +8,8 @@ const PINCHED = 0.012; // a touchpad's pinch comes as a wheel with Ctrl
 const STEP = 1.6;
 const KEYS = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
-// `on` hears: hover(left, top) or hover(), tap(left, top), circled(corners), drawing(corners or null), key(event).
+// `on` hears: hover(left, top) or hover(), tap(left, top, touch), held(), circled(corners), drawing(corners or null),
+// key(event).
 export class Moving {
   constructor(stage, view, on, signal) {
     Object.assign(this, { stage, view, on, fingers: new Map(), line: null, circling: false, panning: false });
@@ -15,6 +17,8 @@ export class Moving {
       pointerdown: this.down, pointermove: this.move, pointerup: this.up, pointercancel: this.cancel,
       dblclick: this.twice, keydown: this.key,
     })) stage.addEventListener(type, (event) => handle.call(this, event), { signal });
+    stage.addEventListener("contextmenu", (event) => { if (this.fingers.size) event.preventDefault(); }, { signal }); // a long press
+    signal.addEventListener("abort", () => clearTimeout(this.holding));
     stage.addEventListener("pointerleave", () => { if (!this.fingers.size) this.on.hover(); }, { signal });
     stage.addEventListener("wheel", (event) => this.wheel(event), { signal, passive: false });
   }
@@ -25,15 +29,23 @@ export class Moving {
   }
 
   down(event) {
-    if (event.button !== 0 || event.target.closest("a, button")) return;
+    if (event.button !== 0 || event.target.closest("a, button") || this.fingers.size > 1) return;
     this.view.stop();
     this.stage.setPointerCapture(event.pointerId);
     const at = this.at(event);
     this.fingers.set(event.pointerId, { at, from: at, moved: false });
     if (this.fingers.size > 1) {
+      this.rest();
       this.forget();
       for (const finger of this.fingers.values()) finger.moved = true;
     } else if (this.circling || event.shiftKey) this.line = [at];
+    else if (event.pointerType === "touch") this.holding = setTimeout(() => this.hold(at), HELD);
+  }
+
+  // A finger that stays where it is begins a line there.
+  hold(at) {
+    this.on.held();
+    this.line = [at];
   }
 
   move(event) {
@@ -45,6 +57,7 @@ export class Moving {
     }
     const before = finger.at;
     finger.moved ||= Math.hypot(at[0] - finger.from[0], at[1] - finger.from[1]) >= STILL;
+    if (finger.moved) clearTimeout(this.holding);
     if (this.line) {
       const last = this.line.at(-1);
       if (Math.hypot(at[0] - last[0], at[1] - last[1]) < FINE || this.line.length >= MOST_CORNERS) return;
@@ -54,6 +67,7 @@ export class Moving {
       const other = [...this.fingers.values()].find((one) => one !== finger).at;
       const apart = (one) => Math.max(1, Math.hypot(one[0] - other[0], one[1] - other[1]));
       const middle = [(at[0] + other[0]) / 2, (at[1] + other[1]) / 2];
+      this.on.hover();
       this.view.pan((at[0] - before[0]) / 2, (at[1] - before[1]) / 2);
       this.view.nearer(apart(at) / apart(before), ...middle);
     } else if (finger.moved) {
@@ -74,7 +88,7 @@ export class Moving {
     const line = this.line;
     this.forget();
     if (line && finger.moved && line.length > 2) this.on.circled(line);
-    else if (!finger.moved) this.on.tap(...this.at(event));
+    else if (!finger.moved && !(line && event.pointerType === "touch")) this.on.tap(...this.at(event), event.pointerType === "touch");
   }
 
   cancel(event) {
@@ -83,9 +97,12 @@ export class Moving {
     this.forget();
   }
 
+  // A finger that stays when another one goes pans on from where it is.
   rest() {
+    clearTimeout(this.holding);
     delete this.stage.dataset.dragging;
     this.panning = false;
+    for (const finger of this.fingers.values()) finger.from = finger.at;
   }
 
   // Lets go of a line that is being drawn; whether there was one.

@@ -11,8 +11,8 @@ const FEW = 24; // so many ids fit a filter in an address
 const MOST_FETCHED = 1000; // in one download
 
 export class Picking {
-  constructor(element, points, { api, path, stale, changed, tagged, signal }) {
-    Object.assign(this, { element, points, api, path, stale, changed, tagged, places: [] });
+  constructor(element, points, items, { api, path, stale, changed, tagged, signal }) {
+    Object.assign(this, { element, points, items, api, path, stale, changed, tagged, places: [] });
     this.bar = element.querySelector("[data-picked]");
     this.form = this.bar.querySelector("form");
     this.links = this.bar.querySelector("[data-searching]");
@@ -41,8 +41,8 @@ export class Picking {
     this.bar.querySelector("[data-count]").textContent = ngettext("%(num)s item", "%(num)s items", places.length, { num: count(places.length) });
     this.told.textContent = "";
     const few = places.length <= FEW;
-    if (this.links) this.links.hidden = !few;
-    if (this.links && few) this.links.href = this.search(`id in (${this.ids.map(quoted).join(", ")})`);
+    this.links.hidden = true;
+    if (few && places.length) this.lead(places);
     for (const one of this.bar.querySelectorAll("[data-many]")) one.hidden = few;
     for (const one of this.bar.querySelectorAll("[data-fetch]")) one.disabled = places.length > MOST_FETCHED;
     this.changed();
@@ -53,8 +53,16 @@ export class Picking {
     this.set(this.places.includes(place) ? this.places.filter((one) => one !== place) : [...this.places, place]);
   }
 
-  get ids() {
-    return this.places.map((place) => this.points.ids[place]);
+  // So few that an address names them.
+  async lead(places) {
+    try {
+      const ids = await this.items.of(places);
+      if (places !== this.places) return;
+      this.links.href = this.search(`id in (${ids.map(quoted).join(", ")})`);
+      this.links.hidden = false;
+    } catch (error) {
+      if (places === this.places) this.fail(error);
+    }
   }
 
   search(filter) {
@@ -89,7 +97,7 @@ export class Picking {
       if (thenSearch && done) location.assign(this.search(`tag = ${quoted(tag)}`));
     } catch (error) {
       if (signal.aborted) return;
-      const why = error instanceof TypeError ? _("The server does not answer. Is it still running?") : error.message;
+      const why = reason(error);
       this.tell(_("%(done)s of %(total)s are tagged, then it stopped: %(why)s", { done: count(done), total: count(this.size), why }));
       if (done) this.tagged(tag);
     } finally {
@@ -99,12 +107,12 @@ export class Picking {
 
   // Those that the collection still has: of a map that is up to date, all of them.
   async there(signal) {
-    const ids = this.ids;
+    const ids = await this.items.of(this.places, signal);
     if (!this.stale) return ids;
     const found = [];
     for (let at = 0; at < ids.length; at += KNOWN) {
       const answer = await this.ask("POST", "known", { items: ids.slice(at, at + KNOWN) }, signal);
-      found.push(...Object.keys((await answer.json()).items));
+      for (const [id, state] of Object.entries((await answer.json()).items)) if (state === "ready") found.push(id);
     }
     return found;
   }
@@ -135,7 +143,7 @@ export class Picking {
       setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
       this.tell("");
     } catch (error) {
-      if (!signal.aborted) this.tell(error instanceof TypeError ? _("The server does not answer. Is it still running?") : error.message);
+      if (!signal.aborted) this.fail(error);
     } finally {
       this.busy(false);
     }
@@ -147,6 +155,10 @@ export class Picking {
     }
   }
 
+  fail(error) {
+    this.tell(reason(error));
+  }
+
   tell(sentence, search = "") {
     this.told.textContent = sentence;
     if (!search) return;
@@ -156,3 +168,5 @@ export class Picking {
     this.told.append(" ", link);
   }
 }
+
+const reason = (error) => (error instanceof TypeError ? _("The server does not answer. Is it still running?") : error.message);

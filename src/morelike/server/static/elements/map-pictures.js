@@ -40,8 +40,8 @@ export class Names {
 
 export class Pictures {
   // `chosen`: hears that there are others, or none.
-  constructor(layer, address, chosen) {
-    Object.assign(this, { layer, address, chosen, shown: new Map(), waiting: 0, side: 0 });
+  constructor(layer, address, items, chosen) {
+    Object.assign(this, { layer, address, items, chosen, shown: new Map(), waiting: 0, side: 0, asking: new AbortController() });
   }
 
   // They move with the points at once; which there are is chosen when the map stands still.
@@ -52,7 +52,7 @@ export class Pictures {
     this.waiting = setTimeout(() => this.choose(view, points, colourOf), SETTLED);
   }
 
-  choose(view, points, colourOf) {
+  async choose(view, points, colourOf) {
     const side = this.side = Math.round(Math.min(96, Math.max(44, Math.min(view.width, view.height) / 9)));
     const seen = points.count ? points.inside(view.box(), MOST) ?? [] : [];
     const chosen = [];
@@ -61,10 +61,20 @@ export class Pictures {
       const free = chosen.every((one) => Math.abs(one.left - left) > side * APART || Math.abs(one.top - top) > side * APART);
       if (free) chosen.push({ place, left, top });
     }
-    const wanted = new Set(chosen.map(({ place }) => place));
+    this.asking.abort();
+    const { signal } = this.asking = new AbortController();
+    const places = chosen.map(({ place }) => place);
+    let ids = [];
+    try {
+      ids = await this.items.of(places, signal);
+    } catch {
+      return; // there are none then: whoever asks for an item itself is told why
+    }
+    if (signal.aborted) return;
+    const [wanted, idOf] = [new Set(places), new Map(places.map((place, at) => [place, ids[at]]))];
     for (const [place, image] of this.shown) if (!wanted.has(place)) this.drop(place, image);
     for (const place of wanted) {
-      const image = this.shown.get(place) ?? this.begin(place, points.ids[place]);
+      const image = this.shown.get(place) ?? this.begin(place, idOf.get(place));
       image.width = side;
       image.height = side;
       image.style.borderColor = colourOf(place);
@@ -103,6 +113,7 @@ export class Pictures {
 
   end() {
     clearTimeout(this.waiting);
+    this.asking.abort();
     for (const [place, image] of this.shown) this.drop(place, image);
   }
 }

@@ -1,33 +1,38 @@
 // The points of a map as they come, page by page, and a grid over them that finds what is near without asking each.
-const FIRST = 4000; // soon something to see
-const MORE = 25_000;
+import { problemSaid } from "./problems.js";
+
+const FIRST = 20_000; // soon something to see
+const MORE = 250_000;
+const WIDTH = 10; // bytes of a point
+const GROUP = 10_000; // as many ids as the server gives at once
+const KEPT = 1000;
 const PER_CELL = 4;
 const MOST_CELLS = 1024; // a side
 const SAMPLED = 2000;
 
-export class MapFailed extends Error {}
+// `gone`: the server has no such map, or another one by now.
+export class MapFailed extends Error {
+  constructor(message, { gone = false } = {}) {
+    super(message);
+    this.gone = gone;
+  }
+}
 
 export class Points {
   constructor(most) {
     this.most = most;
     this.count = 0;
-    this.ids = [];
     this.at = new Float32Array(2 * most);
     this.cluster = new Uint8Array(most);
     this.look = new Uint8Array(4 * most); // colour, shape, whether it is selected, whether it is dimmed
     this.grid = null;
   }
 
-  add(rows) {
-    for (const [id, x, y, cluster] of rows) {
-      if (this.count >= this.most) break;
-      const place = this.count;
-      this.ids.push(id);
-      this.at[2 * place] = x;
-      this.at[2 * place + 1] = y;
-      this.cluster[place] = cluster;
-      this.count += 1;
-    }
+  add({ at, cluster }) {
+    const here = Math.min(cluster.length, this.most - this.count);
+    this.at.set(at.subarray(0, 2 * here), 2 * this.count);
+    this.cluster.set(cluster.subarray(0, here), this.count);
+    this.count += here;
     this.grid = null;
   }
 
@@ -116,29 +121,46 @@ export class Points {
   }
 }
 
-// Pages of one map, a small one first. Raises MapFailed with a sentence, or what fetch raises.
-export async function* pagesOf(address, kind, signal) {
-  let [offset, limit, made] = [0, FIRST, null];
-  for (;;) {
-    const answer = await fetch(`${address}?${new URLSearchParams({ kind, offset, limit })}`, { signal });
-    if (!answer.ok) throw new MapFailed(await failure(answer));
-    const page = await answer.json();
-    if (made !== null && page.made_at !== made) [offset, made] = [0, null]; // made anew meanwhile: from its beginning
-    else {
-      yield { ...page, first: offset === 0 };
-      if (!page.more || !page.points.length) return;
-      offset += page.points.length;
-      made = page.made_at;
-      limit = MORE;
+// Points of the map that `which` names, as bytes: those that are soon to be seen, then many at once. Raises MapFailed, or
+// what fetch raises.
+export async function* pagesOf(address, which, items, signal) {
+  for (let offset = 0, limit = FIRST; offset < items; offset += limit, limit = MORE) {
+    const answer = await fetch(`${address}/points?${which}&offset=${offset}&limit=${limit}`, { signal });
+    if (!answer.ok) throw new MapFailed(await failure(answer), { gone: answer.status === 404 });
+    const bytes = await answer.arrayBuffer();
+    const count = bytes.byteLength / WIDTH;
+    yield { at: new Float32Array(bytes, 0, 2 * count), cluster: new Int16Array(bytes, 8 * count, count) };
+  }
+}
+
+// Which items points are: asked for when somebody wants to know, for a million ids are far more than their points.
+export class Items {
+  constructor(address, which) {
+    const { revision, ...named } = Object.fromEntries(new URLSearchParams(which));
+    Object.assign(this, { address, which: { ...named, revision: Number(revision) }, kept: new Map() });
+  }
+
+  // Their ids in the order of `places`. Raises MapFailed, or what fetch raises.
+  async of(places, signal) {
+    const few = places.length <= KEPT;
+    if (few && places.every((place) => this.kept.has(place))) return places.map((place) => this.kept.get(place));
+    const found = [];
+    for (let from = 0; from < places.length; from += GROUP) {
+      const body = JSON.stringify({ ...this.which, places: places.slice(from, from + GROUP) });
+      const answer = await fetch(`${this.address}/items`, { method: "POST", body, signal, headers: { "Content-Type": "application/json" } });
+      if (!answer.ok) throw new MapFailed(await failure(answer), { gone: answer.status === 404 });
+      for (const id of (await answer.json()).items) found.push(id);
     }
+    if (this.kept.size > KEPT) this.kept.clear();
+    if (few) places.forEach((place, at) => this.kept.set(place, found[at]));
+    return found;
   }
 }
 
 // What a problem document says.
 export async function failure(answer) {
   try {
-    const { detail, title, hint } = await answer.json();
-    return [detail ?? title, hint].filter(Boolean).join(": ") || String(answer.status);
+    return problemSaid(await answer.json()) || String(answer.status);
   } catch {
     return String(answer.status);
   }

@@ -1,20 +1,21 @@
-// <point-map name="…" api="/api/v1/collections/NAME" path="/c/NAME" kind="…" items="…" card="…" picture="…PLACE…">: a
-// collection's items as points. What it is made of: the points (map-points), what is seen of them (map-view) and how one moves
-// (map-moving), drawing (map-drawing), colours (map-colours), names and pictures over them (map-pictures), the card of one
-// item (map-card), and what is selected (map-picking).
+// <point-map name="…" api="/api/v1/collections/NAME" path="/c/NAME" which="kind=…&made_at=…&revision=…" items="…" card="…"
+// picture="…PLACE…">: a collection's items as points. What it is made of: the points and which items they are (map-points),
+// what is seen of them (map-view) and how one moves (map-moving), drawing (map-drawing), colours (map-colours), names and
+// pictures over them (map-pictures), the card of one item (map-card), and what is selected (map-picking).
 import { Card } from "./map-card.js";
 import { Colours, palette } from "./map-colours.js";
 import { drawingOn } from "./map-drawing.js";
 import { Moving } from "./map-moving.js";
 import { Picking } from "./map-picking.js";
 import { Names, Pictures } from "./map-pictures.js";
-import { MapFailed, Points, pagesOf } from "./map-points.js";
+import { Items, MapFailed, Points, pagesOf } from "./map-points.js";
 import { View } from "./map-view.js";
 import { _ } from "./strings.js";
 import { count } from "./words.js";
 
 const MOST = 1_000_000;
 const NEAR = 14; // pixels from the pointer to a point
+const FINGER = 24; // from the middle of a finger
 const KEPT_AFTER = 300; // milliseconds until the address has what is seen
 const TRAIL = 500;
 
@@ -26,21 +27,22 @@ customElements.define("point-map", class extends HTMLElement {
     this.told = this.querySelector("[data-told]");
     this.ring = this.querySelector("[data-ring]");
     this.points = new Points(Math.min(MOST, Number(this.getAttribute("items")) || 0));
-    Object.assign(this, { here: -1, trail: [], layered: false, clusters: [], palette: palette(this) });
+    Object.assign(this, { here: -1, trail: [], layered: false, clusters: clustersOf(this), palette: palette(this) });
     this.drawing = drawingOn(this.querySelector("canvas"), () => this.again());
     this.drawing.take(this.points);
     this.view = new View(() => this.seen());
-    const api = this.getAttribute("api");
-    this.card = new Card(this.querySelector("[data-card]"), this.getAttribute("card"));
+    const [api, which] = [this.getAttribute("api"), this.getAttribute("which")];
+    this.items = new Items(`${api}/map`, which);
+    this.card = new Card(this.querySelector("[data-card]"), this.getAttribute("card"), this.items);
     this.names = new Names(this.querySelector("[data-names]"));
-    this.pictures = new Pictures(this.querySelector("[data-pictures]"), this.getAttribute("picture"), () => this.again());
-    this.colours = new Colours(this, this.points, { api, signal, changed: () => this.painted(), tell: (words) => this.tell(words) });
-    this.picking = new Picking(this, this.points, {
+    this.pictures = new Pictures(this.querySelector("[data-pictures]"), this.getAttribute("picture"), this.items, () => this.again());
+    this.colours = new Colours(this, this.points, { api, which, signal, changed: () => this.painted(), tell: (words) => this.tell(words) });
+    this.picking = new Picking(this, this.points, this.items, {
       api, signal, path: this.getAttribute("path"), stale: this.hasAttribute("stale"), changed: () => this.painted(),
-      tagged: (tag) => { if (this.colours.tags.has(tag)) this.colours.add(tag); this.querySelector("datalist").replaceChildren(); },
+      tagged: (tag) => this.colours.tagged(tag),
     });
     this.moving = new Moving(this.stage, this.view, {
-      hover: (...at) => this.hover(...at), tap: (...at) => this.tap(...at), key: (event) => this.key(event),
+      hover: (...at) => this.hover(...at), tap: (...at) => this.tap(...at), key: (event) => this.key(event), held: () => this.circling(true),
       drawing: (corners) => this.circle(corners), circled: (corners) => this.circled(corners),
     }, signal);
     this.listen(signal);
@@ -75,27 +77,23 @@ customElements.define("point-map", class extends HTMLElement {
   }
 
   async load(signal) {
+    const all = this.points.most;
     try {
-      for await (const page of pagesOf(`${this.getAttribute("api")}/map`, this.getAttribute("kind"), signal)) {
-        if (page.first && (this.points.count || page.items > this.points.most)) { // another map than the page's
-          location.reload();
-          return;
-        }
+      for await (const page of pagesOf(`${this.getAttribute("api")}/map`, this.getAttribute("which"), all, signal)) {
         const first = this.points.count;
-        this.points.add(page.points);
-        this.colours.paint();
+        this.points.add(page);
+        this.colours.paint(first);
         this.drawing.came(first);
         this.again();
-        if (!first) performance.mark("map-first-points");
-        this.tell(page.more ? _("%(here)s of %(all)s points", { here: count(this.points.count), all: count(page.items) }) : "");
-        this.clusters = page.clusters;
+        this.tell(this.points.count < all ? _("%(here)s of %(all)s points", { here: count(this.points.count), all: count(all) }) : "");
       }
     } catch (error) {
       if (signal.aborted) return;
+      const [visit] = performance.getEntriesByType("navigation");
+      if (error.gone && visit.type !== "reload") location.reload(); // made anew since the page was; only once
       this.tell(error instanceof MapFailed ? error.message : _("The server does not answer. Is it still running?"));
       return;
     }
-    performance.mark("map-all-points");
     const middles = this.points.middles(this.clusters.length);
     this.clusters = this.clusters.map((one, place) => ({ ...one, middle: middles[place] }));
     this.names.set(this.clusters);
@@ -139,6 +137,13 @@ customElements.define("point-map", class extends HTMLElement {
     this.pictures.draw(view, points, (place) => this.palette.css[points.look[4 * place]]);
     this.mark();
     this.dataset.drawn = Number(this.dataset.drawn ?? 0) + 1;
+    this.reached("map-first-points", points.count > 0);
+    this.reached("map-all-points", Boolean(this.dataset.points));
+  }
+
+  // When points were drawn is told to whoever measures it.
+  reached(mark, there) {
+    if (there && !performance.getEntriesByName(mark).length) performance.mark(mark);
   }
 
   // The ring around the point that the card is about: nothing else is drawn anew for it.
@@ -156,8 +161,8 @@ customElements.define("point-map", class extends HTMLElement {
     return left < 0 || top < 0 || left > width || top > height ? null : [left, top, width, height];
   }
 
-  near(left, top) {
-    return this.points.count ? this.points.nearest(...this.view.toMap(left, top), NEAR / this.view.scale) : -1;
+  near(left, top, reach = NEAR) {
+    return this.points.count ? this.points.nearest(...this.view.toMap(left, top), reach / this.view.scale) : -1;
   }
 
   hover(left, top) {
@@ -175,7 +180,7 @@ customElements.define("point-map", class extends HTMLElement {
       return false;
     }
     this.card.place = this.spot(place);
-    const shown = await this.card.show(this.points.ids[place], this.called(this.points.cluster[place]), { held });
+    const shown = await this.card.show(place, this.called(this.points.cluster[place]), { held });
     if (shown) this.card.stand(this.spot(this.here));
     return shown;
   }
@@ -184,8 +189,8 @@ customElements.define("point-map", class extends HTMLElement {
     return this.clusters[cluster]?.name || _("Cluster %(number)s", { number: cluster + 1 });
   }
 
-  async tap(left, top) {
-    const place = this.near(left, top);
+  async tap(left, top, touch) {
+    const place = this.near(left, top, touch ? FINGER : NEAR);
     if (place >= 0 || this.card.held) await this.point(place, place >= 0);
     if (place < 0) this.card.close();
   }
@@ -306,3 +311,11 @@ customElements.define("point-map", class extends HTMLElement {
     this.told.textContent = sentence;
   }
 });
+
+// As the legend has them.
+function clustersOf(element) {
+  return [...element.querySelectorAll("[data-cluster]")].map((row) => {
+    const name = row.querySelector(".name");
+    return { id: Number(row.dataset.cluster), name: name.classList.contains("unnamed") ? "" : name.textContent };
+  });
+}
