@@ -17,6 +17,9 @@ import pytest
 from browser_pages import Served, Watched, axe_faults, names, ready, serving
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
+import morelike
+from morelike.settings import Settings
+
 API = "/api/v1/collections/photographs"
 
 
@@ -82,6 +85,8 @@ def test_the_slider_stands_on_the_spread(own: Served, page: Page) -> None:
     page.get_by_role("link", name="More", exact=True).click()
     expect(page.locator("#tally")).to_have_text(re.compile(r"^4 of 3[1-9] shown$"))
     expect(page.locator("#hits .hit:visible")).to_have_count(4)
+    marks = page.locator(".spread .ticks").get_attribute("d") or ""
+    assert marks.count("M") == page.locator("#hits .hit").count() > 30
 
 
 def test_a_list_instead_of_a_grid(own: Served, page: Page) -> None:
@@ -225,7 +230,7 @@ def test_one_enlarged(own: Served, page: Page) -> None:
     page.keyboard.press("l")
     dialog = page.get_by_role("dialog", name="Enlarged")
     expect(dialog.locator("figure img")).to_have_attribute("src", re.compile("side=1024"))
-    page.wait_for_function("document.querySelector('light-box img')?.naturalWidth > 0")
+    expect(dialog.locator("figure img")).not_to_have_js_property("naturalWidth", 0)
     before = dialog.locator("figure img").bounding_box()
     expect(dialog.get_by_role("button", name="The one before")).to_be_disabled()
     page.keyboard.press("ArrowRight")
@@ -245,6 +250,42 @@ def test_one_enlarged(own: Served, page: Page) -> None:
     page.keyboard.press(" ")
     dialog.get_by_role("link", name="More like this").click()
     expect(page).to_have_title(re.compile(f"^More like {re.escape(shown[2].rpartition('/')[2])}"))
+
+
+def test_a_region_is_outlined_enlarged(photographs: tuple[Path, Path], tmp_path: Path, page: Page) -> None:
+    """Where a part of a picture was found, its outline lies over the large picture, where the part is."""
+    with morelike.open(Settings(library=tmp_path / "library", offline=True)) as library:
+        parts = library.collection("parts", modality="image", encoder="classic", options={"regions": "grid"})
+        parts.add(str(photographs[0] / "coffee"))
+        parts.add(str(photographs[0] / "rocket"))
+        found = [(one.id, hit) for one in parts.items() for hit in parts.search(one.id) if hit.span.box is not None]
+    asked, hit = found[0]
+    assert hit.span.box is not None
+    left, top, right, bottom = hit.span.box
+    with serving(tmp_path / "library") as url:
+        page.goto(f"{url}/c/parts?part=item:{asked}")
+        ready(page)
+        place = f'#hits [data-item="{hit.item}"]'
+        page.locator(place).hover()
+        page.locator(place).get_by_role("button", name=re.compile("^Enlarge ")).click()
+        large = page.get_by_role("dialog", name="Enlarged").locator("figure")
+        outlined = large.locator(".region rect").bounding_box()
+        picture = large.locator("img").evaluate(
+            """async (image) => {
+                await image.decode();
+                const { x, y, width, height } = image.getBoundingClientRect();
+                const scale = Math.min(width / image.naturalWidth, height / image.naturalHeight);
+                const [wide, high] = [image.naturalWidth * scale, image.naturalHeight * scale];
+                return { x: x + (width - wide) / 2, y: y + (height - high) / 2, wide, high };
+            }"""
+        )
+        wide, high = (int(hit.metadata[side]) for side in ("width", "height"))
+
+    assert outlined is not None
+    assert abs(outlined["x"] - (picture["x"] + left / wide * picture["wide"])) < 4
+    assert abs(outlined["y"] - (picture["y"] + top / high * picture["high"])) < 4
+    assert abs(outlined["width"] - (right - left) / wide * picture["wide"]) < 7
+    assert abs(outlined["height"] - (bottom - top) / high * picture["high"]) < 7
 
 
 def test_further_hits_come_by_themselves(own: Served, watched: Watched) -> None:

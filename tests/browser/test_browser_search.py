@@ -237,8 +237,9 @@ def test_examples_for_and_against(page: Page, served: Served) -> None:
     before = families(page)
     other = before[-1]
     assert other not in before[:5]
-    page.locator(".hit").last.hover()
-    page.locator(".hit").last.get_by_role("link", name=re.compile("^More like .* as well$")).click()
+    hit = page.locator(".hit").nth(len(before) - 1)  # further ones come while it is reached
+    hit.hover()
+    hit.get_by_role("link", name=re.compile("^More like .* as well$")).click()
     expect(page.locator(".part")).to_have_count(2)
     both = families(page)
     assert both.index(other) < before.index(other)

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
 import morelike
 from morelike.calibration import percentile
+from morelike.errors import MissingExtra
 from morelike.library import Library
+from morelike.search.filter import parse_filter
 from morelike.server.app import create_app
 from morelike.server.options import ServerOptions
 from morelike.server.pages.answers import BARS, spread_of
 from morelike.server.pages.board import Board, Part
 from morelike.server.pages.explaining import said_of
 from morelike.server.pages.figures import figures_of, place_words, tags_of, why_query
+from morelike.server.pages.nouns import FILTERS, example_filter
 from morelike.settings import Settings
 from morelike.testing.images import write_images
 from morelike.types import Span
@@ -146,3 +150,58 @@ def test_a_further_page_that_cannot_be_had(library: Library, client: TestClient)
     assert answer.status_code == 400
     assert answer.text.count("<li") == 1
     assert "data-again" in answer.text
+
+
+def test_why_there_is_no_chance_level(library: Library, client: TestClient) -> None:
+    """The line below the slider says what is behind it: chance, or that it was not measured, or that it says nothing of
+    this search.
+    """
+    many, few = library.collection("many").items()[:2], library.collection("few").items()[0]
+    weighed = f"part=item:{many[0].id}&weight=1&part=item:{many[1].id}"
+
+    def said(address: str) -> str:
+        text = client.get(address).text.partition('id="spread-said">')[2]
+        return text.partition("</p>")[0]
+
+    assert said(f"/c/many?{weighed}&weight=0.5").startswith("The hill:")
+    assert said(f"/c/few?part=item:{few.id}").startswith("Not calibrated:")
+    assert said(f"/c/many?{weighed}&weight=-0.5").startswith("A search against something has no chance level:")
+
+
+def test_a_filter_is_suggested_of_what_there_is() -> None:
+    """Seconds of sounds, a tag that some have, numbers to two digits; without items one that fits the modality."""
+    sounds = [{"duration": 7.43, "tags": ["birds' own"]}, {"duration": 12.6}, {"duration": 31.0}]
+    assert example_filter("audio", sounds) == r"duration >= 13 and tag = 'birds\' own'"
+    assert example_filter("video", [{"duration": 0.052, "width": 1234}]) == "duration >= 0.052 and width >= 1200"
+    assert example_filter("image", [{"width": 1000000}]) == "width >= 1000000"
+    assert example_filter("image", [{"width": "wide"}, {"width": True}, {"width": float("nan")}, {}]) == (
+        example_filter("image")
+    )
+    assert "width" not in example_filter("audio") + example_filter("video")
+    for modality in FILTERS:
+        parse_filter(example_filter(modality))
+    parse_filter(example_filter("audio", sounds))
+
+
+def test_what_compares_one_at_a_time_offers_no_second(tmp_path: Path) -> None:
+    """Neither + nor − beside its hits or for what is picked; an encoder that joins examples offers both."""
+    write_images(tmp_path / "pictures", 3, seed=3)
+    (tmp_path / "some.smi").write_text("CC(=O)Oc1ccccc1C(=O)O aspirin\nOC(=O)c1ccccc1O salicylic\nCCO ethanol\n")
+    settings = Settings(library=tmp_path / "library", offline=True, allow_roots=(tmp_path,))
+    with morelike.open(settings) as library:
+        try:
+            molecules = library.collection("molecules", modality="molecule")
+        except MissingExtra:
+            pytest.skip("molecules need the extra `molecules`")
+        molecules.add(tmp_path / "some.smi")
+        pictures = library.collection("pictures", modality="image", encoder="classic")
+        pictures.add(tmp_path / "pictures")
+        app = create_app(library, ServerOptions())
+        with TestClient(app, base_url="http://127.0.0.1", headers=PAGE) as client:
+            for opened, offered in ((molecules, False), (pictures, True)):
+                text = client.get(f"/c/{opened.name}?part=item:{opened.items()[0].id}").text
+
+                assert 'class="steering why"' in text
+                assert ('class="steering plus"' in text) is offered
+                assert ('class="steering minus"' in text) is offered
+                assert ("data-steer" in text) is offered

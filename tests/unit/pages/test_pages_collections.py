@@ -21,7 +21,7 @@ from morelike.server.downloading import cell_of
 from morelike.server.options import ServerOptions
 from morelike.server.pages.adding import tried_of
 from morelike.server.pages.collecting import is_limited
-from morelike.server.pages.ledger import grouped, reason_of
+from morelike.server.pages.ledger import grouped, hint_of, reason_of
 from morelike.server.pages.listing import columns_of, fields_of, place_of_fault
 from morelike.settings import Settings
 from morelike.testing.images import write_images
@@ -80,8 +80,29 @@ def test_reasons_leave_names_and_numbers_out() -> None:
         Rejection("upload:12/d.jpg", "", "sniff", "d.jpg is in no format"),
     ]
 
-    assert [reason_of(row) for row in rows] == ["… ends after # bytes".removeprefix("… ")] * 3 + ["is in no format"]
+    assert [reason_of(row) for row in rows] == ["ends after # bytes"] * 3 + ["is in no format"]
     assert [(group.stage, group.count) for group in grouped(rows)] == [("decode", 3), ("sniff", 1)]
+
+
+def test_a_limit_is_no_damage() -> None:
+    """A long number is one; and who meets a limit is told of the setting, not that the file is cut short."""
+    large = Rejection(
+        "/p/e.png", "", "decode", "e.png has 10,000,000,000 pixels (raise MORELIKE_MAX_PIXELS to accept it)"
+    )
+    damaged = Rejection("/p/f.png", "", "decode", "f.png ends before its picture does")
+
+    assert reason_of(large) == "has # pixels (raise MORELIKE_MAX_PIXELS to accept it)"
+    assert "setting" in hint_of("decode", reason_of(large))
+    assert "damaged" in hint_of("decode", reason_of(damaged))
+
+
+def test_chinese_commas_part_tags_too(client: TestClient, library: Library) -> None:
+    """As the field's own example has them in Chinese."""
+    item = library.collection("photos").items(limit=1)[0]
+
+    assert client.post(f"/i/photos/{item.id}/tags", data={"add": "假期，2026、 sea, "}).is_success
+
+    assert set(library.collection("photos").item(item.id).tags) >= {"假期", "2026", "sea"}
 
 
 def test_the_ledger_is_sifted(client: TestClient) -> None:
@@ -248,6 +269,53 @@ def test_the_newest_first_and_in_pages(client: TestClient, library: Library, mon
             link = html.unescape(further[1]) if further else ""
 
     assert seen == {"oldest": whole, "newest": whole[::-1]}
+
+
+@pytest.mark.parametrize(
+    ("heading", "first", "second"),
+    [("Name", "ascending", "descending"), ("Size", "descending", "ascending"), ("Added", "descending", "ascending")],
+)
+def test_a_heading_sorts_and_turns_the_order(
+    client: TestClient, library: Library, heading: str, first: str, second: str
+) -> None:
+    """The first choice sorts by it, the second turns it; the heading says which, and no other one does."""
+    page, seen = client.get(f"{C}/items?view=table&filter=width>0&offset=1").text, []
+    for said in (first, second):
+        link = re.search(rf'<th [^>]*><a href="([^"]+)">{heading}<', page)
+        assert link is not None
+        page = client.get(html.unescape(link[1])).text
+        assert re.findall(r'<th [^>]*aria-sort="(\w+)"><a href="[^"]+">(\w+)', page) == [(said, heading)]
+        assert "filter=width" in html.unescape(link[1])
+        seen.append(items(page))
+
+    sort = heading.lower()
+    for said, shown in zip((first, second), seen, strict=True):
+        wanted = library.collection("photos").items(sort=sort, descending=said == "descending")
+        assert shown == [item.id for item in wanted]
+
+
+def test_a_grid_has_the_same_orders(client: TestClient) -> None:
+    """By words that say which; the one that is shown is marked, and by name and size it leads to the other way round.
+    What is no order is passed over.
+    """
+
+    def orders(query: str) -> list[tuple[str, str, bool]]:
+        text = html.unescape(client.get(f"{C}/items?view=grid&{query}").text)
+        group = text.partition('aria-label="Order">')[2].partition("</div>")[0]
+        links = re.findall(r'<a href="[^"]*?items\??([^"]*)"( aria-current="true")?>([^<]+)', group)
+        return [(said, query, bool(current)) for query, current, said in links]
+
+    assert orders("") == [
+        ("Oldest first", "", True),
+        ("Newest first", "order=newest", False),
+        ("A to Z", "order=a-z", False),
+        ("Largest first", "order=largest", False),
+    ]
+    assert orders("order=nonsense") == orders("")
+    assert orders("order=a-z")[2] == ("A to Z", "order=z-a", True)
+    assert orders("order=z-a")[2] == ("Z to A", "order=a-z", True)
+    assert orders("order=largest")[3] == ("Largest first", "order=smallest", True)
+    assert orders("order=smallest")[3] == ("Smallest first", "order=largest", True)
 
 
 def test_the_view_is_remembered(client: TestClient) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from morelike.records import Job
-from morelike.server.pages.outcomes import outcome_of, spare_of
+from morelike.server.pages.outcomes import findings_of, outcome_of, spare_of
 
 
 def job(kind: str, result: dict[str, Any], arguments: dict[str, Any] | None = None, state: str = "done") -> Job:
@@ -65,3 +65,21 @@ def test_a_dry_run_says_what_could_be_set_aside() -> None:
 def test_only_a_finished_dry_run_offers_more(other: Job) -> None:
     """What was applied, stopped or of another kind has nothing left to set aside."""
     assert spare_of(other) == 0
+
+
+FOUND = [
+    {"kind": "orphan-vectors", "sentence": "photos: 1 vector belongs to no item", "count": 1, "fixed": True},
+    {"kind": "orphan-blobs", "sentence": "2 blobs belong to no item", "count": 2, "fixed": False},
+]
+
+
+def test_mending_that_was_stopped_says_what_it_did() -> None:
+    """What was mended and what was left, with each finding; of a look that nothing was changed."""
+    result = {"ok": False, "findings": FOUND, "interrupted": True}
+    mending = job("doctor", result, {"fix": True}, state="cancelled")
+    looking = job("doctor", result, state="cancelled")
+
+    assert outcome_of(mending) == "Stopped before its end: 2 findings until then; 1 mended, 1 left."
+    assert outcome_of(looking) == "Stopped before its end: 2 findings until then. Nothing was changed."
+    assert [one.fixed for one in findings_of(mending)] == [True, False]
+    assert outcome_of(job("doctor", {}, state="cancelled")) == ""

@@ -116,6 +116,20 @@ def test_each_page_offers_what_is_not_refused(
     assert ACTIONS.keys() - offered - UNSEEN.keys() - {"/logout"} == set()
 
 
+def test_a_reader_sees_tags_and_no_form(client: TestClient, library: Library, keys: dict[str, dict[str, str]]) -> None:
+    """The tags of an item are words to a reader, who cannot change them; a writer has a form for them."""
+    photos = library.collection("photos")
+    tagged, bare = (item.id for item in photos.items(limit=2))
+    photos.tag([tagged], ["seen by all"])
+    for role, forms in (("reader", 0), ("writer", 1), ("admin", 1)):
+        for item in (tagged, bare):
+            text = client.get(f"/i/photos/{item}", headers=keys[role]).text
+
+            assert all(tag in text for tag in photos.item(item).tags)
+            assert ('class="tags"' in text) is bool(forms or photos.item(item).tags)
+            assert text.count(f'action="/i/photos/{item}/tags"') == text.count('id="add"') == forms
+
+
 @pytest.mark.parametrize(
     "headers",
     [

@@ -152,6 +152,8 @@ def fields_of_filters(library: Library) -> set[str]:
 
 
 def without(data: list[str], text: str) -> str:
+    if WHOLE.fullmatch(text):  # before a filter's own values are taken out of it
+        return ""
     for one in data:
         text = text.replace(one, " ")
     return WHOLE.sub(" ", text)

@@ -80,6 +80,8 @@ def test_the_tally_of_a_job() -> None:
     """One line says how far a job is, and leaves out what it does not know."""
     assert view.tally_of({}) == ""
     assert view.tally_of({"done": 3, "total": None, "rejected": 1}) == "3 done · 1 rejected"
+    assert view.tally_of({"done": 0, "total": None, "found": 1200}) == "1\u2009200 found"
+    assert view.tally_of({"done": 3, "total": 64, "found": 1200}) == "1\u2009200 found · 3 of 64"
     assert (
         view.tally_of({"done": 3, "total": 1200, "rate": 2.4, "eta": 9.6}) == "3 of 1\u2009200 · 2 a second · 10 s left"
     )

@@ -58,6 +58,15 @@ def test_what_came_of_an_add() -> None:
     assert came_of(replace(job, state="running")) == ""
 
 
+def test_what_came_of_a_look_before_adding() -> None:
+    """How many files there were; where it was stopped, until then."""
+    job = replace(JOB, kind="dry-run", result={"files": 12, "sampled": 12, "interrupted": False})
+
+    assert came_of(job) == "12 files were found. Nothing was added."
+    assert came_of(replace(job, state="cancelled")) == "Stopped: 12 files were found until then. Nothing was added."
+    assert came_of(replace(job, state="cancelled", result={})) == ""
+
+
 def test_one_that_is_asked_to_stop_says_so() -> None:
     """Until it has heard of it."""
     assert state_words(replace(JOB, state="running", cancelling=True)) == "stopping"

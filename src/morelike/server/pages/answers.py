@@ -17,8 +17,10 @@ from morelike.records import Calibration
 from morelike.search.composing import composer_of
 from morelike.search.filter import parse_filter
 from morelike.server.pages.board import Board, Part
+from morelike.server.pages.language import N_
 from morelike.server.pages.telling import RECORD, called_of
 from morelike.server.pages.uploads import stash_of
+from morelike.server.pages.view import joins
 from morelike.server.pages.writing import Writing
 from morelike.types import Example as QueryExample
 from morelike.types import Hit, Query
@@ -66,6 +68,7 @@ class Results:
     """One page of hits, ready to draw. ``scale``: where the threshold's slider begins and ends.
 
     ``names``: by id, those of items that are records of files. ``unknown``: words that ``composer`` does not know.
+    ``joins``: whether a hit may join the query. ``spread_said``: what is behind the slider, for the page to say.
     """
 
     hits: Sequence[Hit]
@@ -77,6 +80,8 @@ class Results:
     unknown: Sequence[str] = ()
     composer: str = ""
     spread: Spread = field(default_factory=Spread)
+    spread_said: str = ""
+    joins: bool = True
 
 
 def query_of(
@@ -106,6 +111,7 @@ def results_of(request: Request, opened: OpenCollection, board: Board, writing: 
     plain = all(part.weight > 0 for part in board.parts)  # no two items differ as an item and a difference do
     shown = hits.hits if plain else tuple(replace(hit, percentile=None) for hit in hits.hits)
     scale = _scale(opened, hits, board)
+    spread = spread_of(opened, shown, scale)
     return Results(
         shown,
         board.page(board.offset + PAGE) if hits.more else None,
@@ -115,7 +121,9 @@ def results_of(request: Request, opened: OpenCollection, board: Board, writing: 
         _names(opened, hits),
         hits.unknown_words,
         composer_of(opened.spaces),
-        spread_of(opened, shown, scale),
+        spread,
+        _spread_said(opened, query, spread) if spread.bars else "",
+        joins(opened),
     )
 
 
@@ -142,6 +150,20 @@ def spread_of(opened: OpenCollection, hits: Sequence[Hit], scale: tuple[float, f
     for percent in LEVELS:
         levels[_score_at(known, percent)] = float(percent)
     return Spread(_roots(shares), marks, tuple(sorted(levels.items())))
+
+
+def _spread_said(opened: OpenCollection, query: Query, spread: Spread) -> str:
+    """Chance is known between items alone: not for words, nor where something is taken away, nor of other scores."""
+    if spread.levels:
+        return N_("The hill: how alike random pairs of the collection are. The marks: these hits.")
+    spaces = [space for space in opened.spaces if space.active and space.has_vectors]
+    if not any(opened.calibration(space) for space in spaces):
+        return N_("Not calibrated: the bars are these hits alone.")
+    if any(example.weight < 0 for example in query.examples):
+        return N_("A search against something has no chance level: the bars are these hits alone.")
+    if any(example.form == "text" for example in query.examples):
+        return N_("A search in words has no chance level: the bars are these hits alone.")
+    return N_("These scores have no chance level: the bars are these hits alone.")
 
 
 def _score_at(known: Calibration, percent: float) -> float:

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from morelike.errors import MorelikeError, TooBusy
 from morelike.server.errors import RETRY_AFTER, Refused, status_of
+from morelike.server.pages.failing import heading_of, status_heading
 from morelike.server.pages.language import N_
 from morelike.server.pages.view import render
 
@@ -48,16 +49,17 @@ def page_router() -> APIRouter:
 
 def failure(request: Request, error: MorelikeError) -> Response:
     """One of our own errors as a page."""
-    page = error_page(request, status_of(error), error.message, error.hint)
+    page = error_page(request, status_of(error), error.message, error.hint, heading=heading_of(error))
     if isinstance(error, TooBusy):
         request.app.state.parts.metrics.refused()
         page.headers["Retry-After"] = str(RETRY_AFTER)
     return page
 
 
-def error_page(request: Request, status: int, message: str, hint: str = "") -> Response:
-    """Any failure as a page."""
-    return render(request, "error.html", status=status, message=message, hint=hint, code=status)
+def error_page(request: Request, status: int, message: str, hint: str = "", *, heading: str = "") -> Response:
+    """Any failure as a page; without a ``heading`` of its own it has that of its status."""
+    heading = heading or status_heading(status)
+    return render(request, "error.html", status=status, heading=heading, message=message, hint=hint, code=status)
 
 
 async def _sent_form(request: Request) -> AsyncIterator[FormData]:

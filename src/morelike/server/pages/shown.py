@@ -15,7 +15,7 @@ from morelike.server.pages.passages import leaf_of
 from morelike.server.pages.reading import openings
 from morelike.server.pages.telling import called_of
 from morelike.server.pages.uploads import CROPPED, stash_of
-from morelike.server.pages.view import has_words, length_of, library_of, name_of, peaks_path, sounds
+from morelike.server.pages.view import has_words, joins, length_of, library_of, name_of, peaks_path, sounds
 from morelike.server.pages.writing import Writing, drawn_of
 from morelike.types import Item
 
@@ -95,10 +95,9 @@ def worded_of(request: Request, opened: OpenCollection, board: Board, writing: W
 
 def adding_of(opened: OpenCollection, writing: Writing | None, *, takes_words: bool) -> Adding:
     """What the board offers for a further part."""
-    active = [space for space in opened.spaces if space.active]
-    kinds = {space.kind for space in active}
+    kinds = {space.kind for space in opened.spaces if space.active}
     return Adding(
-        together=any(space.card.form == "dense" for space in active),
+        together=joins(opened),
         words=takes_words or writing is not None,
         pictures="image" in kinds and opened.modality in {"image", "video", "document"},
         sounds="audio" in kinds,

@@ -21,6 +21,7 @@ from morelike.library import Library
 from morelike.records import Role
 from morelike.registry import MODALITIES
 from morelike.server.pages.board import Part
+from morelike.server.pages.failing import foreign, heading_of
 from morelike.server.pages.figures import figures_of, place_words, quoted_words, tags_of, why_query
 from morelike.server.pages.found import found_query
 from morelike.server.pages.knowing import known_as, state_said, yes_or_no
@@ -37,6 +38,7 @@ __all__ = [
     "collection_path",
     "hit_path",
     "item_path",
+    "joins",
     "length_of",
     "library_of",
     "name_of",
@@ -176,6 +178,11 @@ def has_words(modality: str) -> bool:
     return hasattr(MODALITIES.load(modality), "quote")
 
 
+def joins(opened: OpenCollection) -> bool:
+    """Whether several examples can be asked with at once; fingerprints and sketches compare with one at a time."""
+    return any(space.active and space.card.form == "dense" for space in opened.spaces)
+
+
 def stands_at(hit: Hit) -> float:
     """The second of a hit that its picture shows: a frame's is the middle of what it stands for."""
     frame = hit.kind == "image" and "coverage" not in hit.unit  # of an aligned clip the beginning counts
@@ -290,8 +297,10 @@ def slider_of(weight: float, low: float = -2.0, high: float = 2.0) -> dict[str, 
 def tally_of(progress: Mapping[str, Any]) -> str:
     """A job's progress in one line; the page's script writes the same while it runs."""
     words = []
-    done, total = progress.get("done"), progress.get("total")
-    if isinstance(done, int):
+    done, total, found = progress.get("done"), progress.get("total"), progress.get("found")
+    if isinstance(found, int):
+        words.append(_("%(n)s found", n=number(found)))
+    if isinstance(done, int) and (found is None or isinstance(total, int)):
         of = {"done": number(done), "total": number(total) if isinstance(total, int) else ""}
         words.append(_("%(done)s of %(total)s", **of) if of["total"] else _("%(done)s done", **of))
     words += [f"{number(progress[name])} {_(label)}" for name, label in TALLIED if progress.get(name)]
@@ -357,10 +366,13 @@ def _globals() -> dict[str, Any]:
         "content_path": content_path,
         "example_filter": example_filter,
         "facts_of": facts_of,
+        "foreign": foreign,
         "has_words": has_words,
+        "heading_of": heading_of,
         "hit_path": hit_path,
         "icon_of": icon_of,
         "item_path": item_path,
+        "joins": joins,
         "leaf_of": leaf_of,
         "length_of": length_of,
         "model_path": model_path,

@@ -1,4 +1,4 @@
-// Before the first paint: the colours and the view that were chosen last, and that scripts run.
+// Before the first paint: the colours, the view and the board that were chosen last, and that scripts run.
 (() => {
   const root = document.documentElement;
   root.classList.add("script");
@@ -6,6 +6,7 @@
     const kept = localStorage.getItem("morelike-theme");
     if (kept === "light" || kept === "dark") root.dataset.theme = kept;
     if (localStorage.getItem("morelike-view") === "list") root.dataset.view = "list";
+    if (sessionStorage.getItem("morelike-board") === "open") root.dataset.board = "open";
   } catch {
     // storage may be switched off: the system's colours then
   }

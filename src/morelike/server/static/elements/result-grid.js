@@ -58,6 +58,7 @@ customElements.define("result-grid", class extends HTMLElement {
       if (stood.has(hit.dataset.item)) hit.remove();
       stood.add(hit.dataset.item);
     }
+    if (changes.some(({ target }) => target.id === "hits")) document.querySelector("threshold-slider")?.mark();
     if (!hits.length) return;
     if (this.asked) document.querySelector("threshold-slider")?.apply();
     if (this.waiting && !this.waiting.isConnected && document.activeElement === document.body) {

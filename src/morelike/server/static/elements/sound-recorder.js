@@ -1,5 +1,6 @@
 // <sound-recorder>: the microphone as an example: press, make a sound, press again; at most thirty seconds. What was
 // recorded goes into the form around it, as a file that was chosen would.
+import { letGo, streamFor, there } from "./devices.js";
 import { _ } from "./strings.js";
 
 const LONGEST = 30;
@@ -14,7 +15,7 @@ customElements.define("sound-recorder", class extends HTMLElement {
   connectedCallback() {
     this.button = this.querySelector("button");
     this.type = window.MediaRecorder ? Object.keys(TYPES).find((type) => MediaRecorder.isTypeSupported(type)) : null;
-    if (!this.type || !navigator.mediaDevices?.getUserMedia) { // only for this machine's own address, and for https
+    if (!this.type || !there()) {
       this.hidden = true;
       return;
     }
@@ -36,23 +37,11 @@ customElements.define("sound-recorder", class extends HTMLElement {
   }
 
   async begin() {
-    if (this.asking) return;
-    this.asking = true;
-    this.tell("");
-    try {
-      this.stream = await navigator.mediaDevices.getUserMedia({
-        audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false },
-      });
-    } catch (error) {
-      this.tell(REASONS[error.name] ?? _("The microphone cannot be used: %(reason)s", { reason: error.message }));
-      return;
-    } finally {
-      this.asking = false;
-    }
-    if (!this.isConnected) {
-      this.release();
-      return;
-    }
+    const wanted = { audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false } };
+    const why = (error) => REASONS[error.name] ?? _("The microphone cannot be used: %(reason)s", { reason: error.message });
+    const stream = await streamFor(this, wanted, why);
+    if (!stream) return;
+    this.stream = stream;
     const parts = [];
     this.recorder = new MediaRecorder(this.stream, { mimeType: this.type });
     this.recorder.addEventListener("dataavailable", (event) => { if (event.data.size) parts.push(event.data); });
@@ -100,7 +89,7 @@ customElements.define("sound-recorder", class extends HTMLElement {
     clearInterval(this.timer);
     if (this.recorder?.state === "recording") this.recorder.stop();
     this.recorder = null;
-    for (const track of this.stream?.getTracks() ?? []) track.stop();
+    letGo(this.stream);
     this.stream = null;
     this.sound?.close();
     this.sound = null;

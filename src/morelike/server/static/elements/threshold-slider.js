@@ -2,6 +2,8 @@
 // go, the search is asked again with it. `levels`: scores with their percentiles, where the collection is calibrated.
 import { _, ngettext } from "./strings.js";
 
+const TICK = 16; // how high a hit's mark is, of 100
+
 customElements.define("threshold-slider", class extends HTMLElement {
   connectedCallback() {
     this.input = this.querySelector("input");
@@ -32,6 +34,22 @@ customElements.define("threshold-slider", class extends HTMLElement {
     }
     const tally = document.querySelector("#tally");
     if (tally) tally.textContent = ngettext("%(shown)s of %(all)s shown", "%(shown)s of %(all)s shown", hits.length, { shown, all: hits.length });
+  }
+
+  // The hits as they are now, as the server has drawn those of the first page. Where chance is not known, they are the bars, too.
+  mark() {
+    const spread = this.querySelector(".spread");
+    if (!spread) return;
+    const [low, high, bars] = [Number(this.input.min), Number(this.input.max), spread.viewBox.baseVal.width];
+    const scores = [...document.querySelectorAll("#hits > [data-score]")].map(({ dataset }) => Number(dataset.score));
+    const marks = scores.map((score) => Math.min(1, Math.max(0, (score - low) / (high - low))) * bars);
+    spread.querySelector(".ticks").setAttribute("d", marks.map((mark) => `M${mark.toFixed(2)} 100v-${TICK}`).join(""));
+    if (this.levels.length) return;
+    const counts = new Array(bars).fill(0);
+    for (const mark of marks) counts[Math.min(bars - 1, Math.floor(mark))] += 1;
+    const most = Math.max(1, ...counts);
+    const steps = counts.map((one, place) => `V${100 - 100 * Math.sqrt(one / most)}H${place + 1}`);
+    spread.querySelector(".pairs").setAttribute("d", `M0 100${steps.join("")}V100Z`);
   }
 
   tell(least) {

@@ -52,7 +52,8 @@ customElements.define("time-line", class extends HTMLElement {
   async hear() {
     const address = this.getAttribute("peaks");
     if (!address) return;
-    const wide = Math.min(2000, Math.max(64, Math.round(this.clientWidth * Math.min(devicePixelRatio, 2) / 3)));
+    const seen = this.clientWidth || innerWidth; // folded away it has no width yet
+    const wide = Math.min(2000, Math.max(64, Math.round(seen * Math.min(devicePixelRatio, 2) / 3)));
     const points = Math.ceil(wide / 64) * 64; // few different addresses
     try {
       const answer = await fetch(address.includes("/api/") ? `${address}?points=${points}` : address);

@@ -1,5 +1,6 @@
 // <web-cam>: the camera as an example: a look, a press, and the picture goes into the form around it, as a file that was
 // chosen would. The camera is on only while its window is open.
+import { letGo, streamFor, there } from "./devices.js";
 import { _ } from "./strings.js";
 
 const WIDEST = 1280;
@@ -22,7 +23,7 @@ function button(words, act, kind = "") {
 customElements.define("web-cam", class extends HTMLElement {
   connectedCallback() {
     this.button = this.querySelector("button");
-    if (!navigator.mediaDevices?.getUserMedia) { // only for this machine's own address, and for https
+    if (!there()) {
       this.hidden = true;
       return;
     }
@@ -41,24 +42,11 @@ customElements.define("web-cam", class extends HTMLElement {
   }
 
   async begin() {
-    if (this.asking || this.stream) return;
-    this.asking = true;
-    this.tell("");
-    try {
-      this.stream = await navigator.mediaDevices.getUserMedia({
-        video: { width: { ideal: WIDEST }, facingMode: { ideal: "environment" } },
-      });
-    } catch (error) {
-      this.tell(REASONS[error.name] ?? _("The camera cannot be used: %(reason)s", { reason: error.message }));
-      return;
-    } finally {
-      this.asking = false;
-    }
-    if (!this.isConnected) {
-      this.release();
-      return;
-    }
-    this.open();
+    if (this.stream) return;
+    const wanted = { video: { width: { ideal: WIDEST }, facingMode: { ideal: "environment" } } };
+    const why = (error) => REASONS[error.name] ?? _("The camera cannot be used: %(reason)s", { reason: error.message });
+    this.stream = await streamFor(this, wanted, why);
+    if (this.stream) this.open();
   }
 
   open() {
@@ -126,7 +114,7 @@ customElements.define("web-cam", class extends HTMLElement {
   release() {
     const { stream, dialog } = this;
     this.stream = this.dialog = null;
-    for (const track of stream?.getTracks() ?? []) track.stop();
+    letGo(stream);
     if (this.video) this.video.srcObject = null;
     if (!dialog) return;
     dialog.remove();

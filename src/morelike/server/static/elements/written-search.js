@@ -5,6 +5,7 @@ import { keepPictures } from "./re-ranking.js";
 import { _ } from "./strings.js";
 
 const PAUSE = 300; // milliseconds after the last letter
+const FAULTS = ["#unread", "main .lead:not([lang])", "main h1"]; // where an answer says what is wrong, the dearest first
 const ELSEWHERE = /^https?:\/\//i; // an address is fetched by the server: the form is sent for it
 
 customElements.define("written-search", class extends HTMLElement {
@@ -109,7 +110,7 @@ customElements.define("written-search", class extends HTMLElement {
     const page = new DOMParser().parseFromString(text, "text/html");
     const fresh = page.querySelector("#answered");
     if (fresh) this.show(fresh, answer.headers.get("HX-Push-Url"), wanted);
-    else this.tell(page.querySelector("#unread, .alert strong, main .lead")?.textContent ?? _("The server could not answer."));
+    else this.tell(FAULTS.map((place) => page.querySelector(place)?.textContent).find(Boolean) ?? _("The server could not answer."));
   }
 
   tell(sentence) {
