@@ -48,6 +48,14 @@ def test_the_line_goes_through_what_was_measured() -> None:
     assert (chart.first, chart.now, chart.until, chart.ahead) == ("01 Nov 2026", "11 Nov 2026", "", "")
 
 
+def test_a_library_of_one_day_shows_hours() -> None:
+    """Two equal dates would say nothing."""
+    chart = chart_of([reading("2026-11-01T09:05:00Z", 0), reading("2026-11-01T17:30:00Z", 8)], None)
+
+    assert chart is not None
+    assert (chart.first, chart.now) == ("01 Nov 2026, 09:05", "01 Nov 2026, 17:30")
+
+
 def test_the_dashed_line_is_half_as_long() -> None:
     """Ten days were measured, so five are drawn ahead, at the growth that was foretold."""
     chart = chart_of([day(1, 0), day(11, 400)], growing(40))

@@ -74,10 +74,10 @@ def chart_of(readings: Sequence[StorageReading], forecast: Forecast | None) -> C
         area=f"0,{HEIGHT:.0f} {line} {now_left / 100 * WIDTH:.1f},{HEIGHT:.0f}",
         ahead=f"{place(now, size)} {place(now + ahead, then)}" if ahead else "",
         marks=tuple(Mark((1 - at * step / most) * 100, round(at * step)) for at in range(round(most / step) + 1)),
-        first=_day(first),
+        first=_date(first, minute=now - first < DAY),
         first_bytes=points[0][1],
-        now=_day(now),
-        until=_day(now + ahead) if 100 - now_left >= APART else "",
+        now=_date(now, minute=now - first < DAY),
+        until=_date(now + ahead) if 100 - now_left >= APART else "",
         now_left=now_left,
         now_top=(1 - size / most) * 100,
     )
@@ -165,5 +165,5 @@ def _seconds(at: str) -> float | None:
         return None
 
 
-def _day(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime(_("%d %b %Y"))
+def _date(seconds: float, *, minute: bool = False) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime(_("%d %b %Y, %H:%M") if minute else _("%d %b %Y"))
