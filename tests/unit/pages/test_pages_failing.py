@@ -95,6 +95,26 @@ def test_an_error_page_is_called_by_its_kind(client: TestClient) -> None:
         assert '<p class="lead">' in plain
 
 
+def test_a_failed_job_says_its_kind(settings: Settings) -> None:
+    """Of a job only the name of its problem is kept; one that names none, or another's, failed all the same."""
+    with morelike.open(settings.model_copy(update={"allow_roots": ()})) as library:
+        catalog = library._stores.catalog
+        for problem in ("store-full", "of-another-program", ""):
+            job = catalog.enqueue("add", "", {})
+            assert catalog.lease_job("test", 60) is not None
+            result = {"problem": problem} if problem else {}
+            catalog.finish_job(job.id, "test", "failed", result=result, error="the disk has no room", hint="make some")
+        with TestClient(create_app(library), base_url="http://127.0.0.1") as opened:
+            said, plain = (opened.get("/jobs", headers=headers).text for headers in (CHINESE, ENGLISH))
+    with language.speaking("zh"):
+        kinds = [language._(KINDS[kind]) for kind in (MorelikeError, MorelikeError, errors.StoreFull)]
+
+    wrong = re.findall(r'<div class="wrong">(.*?)</div>', said, re.DOTALL)
+    assert [re.findall(r"<strong>(.*?)</strong>", one) for one in wrong] == [[kind] for kind in kinds]
+    assert all('<p lang="en">the disk has no room<br>make some</p>' in one for one in wrong)
+    assert plain.count("<strong>the disk has no room</strong><br>make some") == 3
+
+
 def test_what_is_half_written_is_said_in_one_line(client: TestClient) -> None:
     """The scripts show it as text: the kind goes first there, too."""
     asked = "/c/photos/written?part=item:abcdef&filter=width+=+="

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from morelike import errors
-from morelike.errors import MorelikeError
+from morelike.errors import MorelikeError, problem_name
 from morelike.server.errors import Refused
 from morelike.server.pages.language import N_, _, spoken
 
@@ -55,10 +55,16 @@ STATUSES: Final[Mapping[int, str]] = {
     503: N_("Not now"),
 }
 """Of what the server itself turns away."""
+_NAMED: Final = {problem_name(kind): said for kind, said in KINDS.items()}
 
 
-def heading_of(error: MorelikeError) -> str:
-    """What kind of error it is, for the page to say in its language: that of its nearest ancestor in the table."""
+def heading_of(error: MorelikeError | str) -> str:
+    """What kind of error it is, for the page to say in its language: that of its nearest ancestor in the table.
+
+    Of a failed job only the name of its problem is known: "store-full".
+    """
+    if isinstance(error, str):
+        return _NAMED.get(error, KINDS[MorelikeError])
     if isinstance(error, Refused):
         return status_heading(error.status)
     return next(KINDS[kind] for kind in type(error).__mro__ if kind in KINDS)
