@@ -27,10 +27,12 @@ _IDS: Final = ("id", "_id", "identifier", "key", "name", "uid", "uuid", "doc_id"
 _LARGEST: Final = 1 << 63
 
 
-def records_of(blob: Blob, form: Form, wanted: str, label: str) -> Iterator[Blob]:
-    """Lazily. A row that says nothing is a blob that raises SourceError. Raises SourceError on an unusable table."""
+def records_of(blob: Blob, form: Form, wanted: str, label: str, most: int) -> Iterator[Blob]:
+    """Lazily. A row that says nothing is a blob that raises SourceError. Raises SourceError on an unusable table, and on
+    one that unpacks to more than ``most`` bytes.
+    """
     known = False
-    for row in rows_of(blob, form, label):
+    for row in rows_of(blob, form, label, most):
         if not known and row.values:
             known = True
             if record_columns(row.values, wanted) is None:

@@ -10,10 +10,10 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, TextIO
+from typing import Any, BinaryIO, Final, TextIO, cast
 
 from morelike.errors import DecodeError, SourceError
-from morelike.modalities._forward import ForwardStream
+from morelike.modalities._forward import ForwardStream, LimitedStream
 from morelike.modalities._text_bytes import encoding_of
 from morelike.modalities._text_formats import GZIP, Form, header_of
 from morelike.types import Blob
@@ -39,10 +39,10 @@ class Row:
     written: bool = False
 
 
-def rows_of(blob: Blob, form: Form, label: str) -> Iterator[Row]:
-    """Raises SourceError on a file that cannot be read, or not be read on."""
+def rows_of(blob: Blob, form: Form, label: str, most: int) -> Iterator[Row]:
+    """Raises SourceError on a file that cannot be read, or not be read on, or unpacks to more than ``most`` bytes."""
     try:
-        with _characters(blob, label) as text:
+        with _characters(blob, label, most) as text:
             if form == "csv":
                 yield from _csv_rows(text, label)
             elif form == "lines":
@@ -55,12 +55,13 @@ def rows_of(blob: Blob, form: Form, label: str) -> Iterator[Row]:
 
 
 @contextmanager
-def _characters(blob: Blob, label: str) -> Iterator[TextIO]:
+def _characters(blob: Blob, label: str, most: int) -> Iterator[TextIO]:
     """Bytes that are no UTF-8 become lone surrogates, so that the one row they are in can be named."""
     with blob.open() as stream:
         buffered: io.BufferedReader[Any] = io.BufferedReader(ForwardStream(stream), _BUFFER)
         if buffered.peek(len(GZIP)).startswith(GZIP):
-            buffered = io.BufferedReader(gzip.GzipFile(fileobj=buffered), _BUFFER)
+            unpacked = cast("BinaryIO", gzip.GzipFile(fileobj=buffered))
+            buffered = io.BufferedReader(LimitedStream(unpacked, most, label), _BUFFER)
         try:
             name = encoding_of(buffered.peek(_BUFFER), label)
         except DecodeError as error:

@@ -77,7 +77,7 @@ class TextModality:
         form = _form(blob, SourceError)
         if not form.columns:
             raise SourceError(f"{_label(blob)} is no table of texts", hint="each line of JSON lines is an object")
-        yield from records_of(blob, form.name, self._column, _label(blob))
+        yield from records_of(blob, form.name, self._column, _label(blob), self._settings.max_file_size)
 
     def of_text(self, text: str) -> Blob:
         """The words themselves, as one item. Raises DecodeError."""

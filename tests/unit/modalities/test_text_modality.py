@@ -212,6 +212,17 @@ def test_a_damaged_packed_table_is_said(texts: TextModality, damaged: Callable[[
     assert "download it again" in caught.value.hint
 
 
+def test_a_packed_table_unpacks_to_a_bound() -> None:
+    """What is small may be endless: rows come up to the largest size that a file may have, then a sentence."""
+    texts = TextModality(Settings(offline=True, max_file_size=200_000)).configured({})
+    records = texts.records(blob(gzip.compress(b"title,text\n" + b"one,two\n" * 100_000), "a.csv.gz"))
+
+    assert words(texts, next(records).read(), "row").startswith("one")
+    with pytest.raises(SourceError, match=r"a\.csv\.gz has more than 200,000 bytes, unpacked") as caught:
+        list(records)
+    assert "MORELIKE_MAX_FILE_SIZE" in caught.value.hint
+
+
 def test_the_only_column_of_words_is_searched(texts: TextModality) -> None:
     """Where no name says it; several are an error that names them."""
     (row,) = rows(texts, '{"n": 1, "said": "a word"}\n', "a.jsonl")
