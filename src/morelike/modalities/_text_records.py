@@ -28,8 +28,8 @@ _LARGEST: Final = 1 << 63
 
 
 def records_of(blob: Blob, form: Form, wanted: str, label: str, most: int) -> Iterator[Blob]:
-    """Lazily. A row that says nothing is a blob that raises SourceError. Raises SourceError on an unusable table, and on
-    one that unpacks to more than ``most`` bytes.
+    """Lazily. A row that says nothing is a blob that raises SourceError. Raises SourceError on an unusable table, and
+    on one that unpacks to more than ``most`` bytes.
     """
     known = False
     for row in rows_of(blob, form, label, most):

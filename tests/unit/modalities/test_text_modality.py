@@ -214,11 +214,11 @@ def test_a_damaged_packed_table_is_said(texts: TextModality, damaged: Callable[[
 
 def test_a_packed_table_unpacks_to_a_bound() -> None:
     """What is small may be endless: rows come up to the largest size that a file may have, then a sentence."""
-    texts = TextModality(Settings(offline=True, max_file_size=200_000)).configured({})
-    records = texts.records(blob(gzip.compress(b"title,text\n" + b"one,two\n" * 100_000), "a.csv.gz"))
+    texts = TextModality(Settings(offline=True, max_file_size=3_000_000)).configured({})
+    records = texts.records(blob(gzip.compress(b"title,text\n" + b"one,two\n" * 400_000), "a.csv.gz"))
 
     assert words(texts, next(records).read(), "row").startswith("one")
-    with pytest.raises(SourceError, match=r"a\.csv\.gz has more than 200,000 bytes, unpacked") as caught:
+    with pytest.raises(SourceError, match=r"a\.csv\.gz has more than 3,000,000 bytes, unpacked") as caught:
         list(records)
     assert "MORELIKE_MAX_FILE_SIZE" in caught.value.hint
 
