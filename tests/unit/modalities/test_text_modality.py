@@ -215,7 +215,8 @@ def test_a_damaged_packed_table_is_said(texts: TextModality, damaged: Callable[[
 def test_a_packed_table_unpacks_to_a_bound() -> None:
     """What is small may be endless: rows come up to the largest size that a file may have, then a sentence."""
     texts = TextModality(Settings(offline=True, max_file_size=3_000_000)).configured({})
-    records = texts.records(blob(gzip.compress(b"title,text\n" + (b"one," + b"two " * 2_500 + b"\n") * 400), "a.csv.gz"))
+    table = b"title,text\n" + (b"one," + b"two " * 2_500 + b"\n") * 400
+    records = texts.records(blob(gzip.compress(table), "a.csv.gz"))
 
     assert words(texts, next(records).read(), "row").startswith("one")
     with pytest.raises(SourceError, match=r"a\.csv\.gz has more than 3,000,000 bytes, unpacked") as caught:
