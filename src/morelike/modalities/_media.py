@@ -36,6 +36,7 @@ FILMS = frozenset(
 _NOUNS = {"audio": "recording", "video": "film"}
 _WITHIN = {"audio": "sound", "video": "pictures"}
 _BUFFER = 1 << 17  # a read from Python costs more than a read from the disk's cache
+_LONGEST_FILE = 1 << 44  # as ext4 has it; other file systems, and memory, would go to any place
 _SPOOL_IN_MEMORY = 1 << 24
 _SPOOL_LARGEST = 1 << 31
 _PATIENCE = 60.0  # seconds that FFmpeg may look for a packet: hostile bytes only
@@ -150,9 +151,11 @@ class _Source:
             return b""
 
     def seek(self, offset: int, whence: int = 0) -> int:
+        if offset > _LONGEST_FILE:
+            return -errno.EINVAL
         try:
             return self._stream.seek(offset, whence)
-        except (OSError, OverflowError, ValueError):  # damaged headers point before the start, and beyond all files
+        except (OSError, OverflowError, ValueError):  # damaged headers point before the start
             return -errno.EINVAL
 
     def check(self) -> None:

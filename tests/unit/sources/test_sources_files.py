@@ -202,8 +202,8 @@ def test_a_folder_that_cannot_be_listed_fails_alone(
     make(tmp_path, "a/x.jpg", "b.jpg")
     real = os.scandir
 
-    def refusing(path: str) -> object:
-        if path.endswith("/a"):
+    def refusing(path: str | int) -> object:
+        if isinstance(path, str) and path.endswith("/a"):
             raise PermissionError(13, "Permission denied", path)
         return real(path)
 

@@ -295,7 +295,7 @@ def test_vectors_of_a_wrong_length(store: FaissVectorStore) -> None:
         connection.execute("UPDATE rows_1 SET data = x'00' WHERE id = 2")
 
     assert len(store.verify()) == 1
-    assert "1 vectors of space 1" in store.verify()[0]
+    assert "1 vector of space 1 has a wrong length" in store.verify()[0]
     with pytest.raises(StoreDamaged):
         store.search(SPACE, VECTORS[:1], 1)
 
