@@ -194,7 +194,7 @@ def test_without_an_address_ray_is_started_for_the_run(pictures: Path, tmp_path:
     guessed, *told = runs[0].stderr.splitlines()
     assert guessed.startswith("a collection of image")
     # how far it is, now and then: how often, or ever, depends on how long it takes
-    assert all(re.fullmatch(r"[\d\u2009]+ added, .+/s", line) for line in told)
+    assert all(re.fullmatch(r"\d+ added, (.+, )?[\d.]+/s(, \d+:\d\d left)?", line) for line in told), told
     assert runs[1].stderr == ""
     assert list(folder.iterdir()) == []
 
