@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
 
@@ -13,11 +13,11 @@ from morelike.cli.search import ID_LENGTH
 from morelike.cli.session import may_exist, session_of
 from morelike.cli.text import human_size, near
 from morelike.errors import UsageError
+from morelike.records import ItemSort
 from morelike.shapes import collection_shape, item_shape, rejection_shape, source_name, tags_shape
 
 if TYPE_CHECKING:
     from morelike.library import CollectionSummary
-    from morelike.records import ItemSort
     from morelike.settings import Settings
     from morelike.types import Item, Rejection
 
@@ -32,7 +32,7 @@ morelike ls photos --rejected
 morelike ls s3://bucket/2024/
 """
 
-SORTS = ("added", "name", "size")
+SORTS = get_args(ItemSort)
 
 
 @app.command(cls=Command, epilog=EXAMPLES)

@@ -72,11 +72,7 @@ class RemoteListed(Behind):
         sort: ItemSort = "added",
         descending: bool = False,
     ) -> list[Item]:
-        """A page of items, oldest first where nothing else is asked for; equal ones stand in order of arrival.
-
-        ``sort``: ``size`` in bytes, or ``name`` of the first source, A to Z as a to z, all else by code point; by these
-        every page reads all items that match. Raises FilterError, UsageError.
-        """
+        """As ``OpenCollection.items``. Raises FilterError, UsageError."""
         told: dict[str, Any] = {"filter": filter, "state": state or "any"}
         if sort != "added" or descending:
             told |= {"sort": sort, "descending": descending}
@@ -125,10 +121,7 @@ class RemoteListed(Behind):
         return self._counted("items", filter=filter)
 
     def tags(self, *, prefix: str = "", offset: int = 0, limit: int = 1000) -> dict[str, int]:
-        """A page of the tags of searchable items: tag to how many have it, the most frequent first, then by name.
-
-        ``prefix``: those that begin with it, in upper or lower case.
-        """
+        """As ``OpenCollection.tags``."""
         told = {"prefix": prefix or None}
         return dict(self._server.page(self._path("tags"), "tags", _counted_tag, offset, limit, **told))
 

@@ -11,7 +11,6 @@ from starlette.testclient import TestClient
 
 import morelike
 from morelike.calibration import percentile
-from morelike.errors import MissingExtra
 from morelike.library import Library
 from morelike.search.filter import parse_filter
 from morelike.server.app import create_app
@@ -185,14 +184,12 @@ def test_a_filter_is_suggested_of_what_there_is() -> None:
 
 def test_what_compares_one_at_a_time_offers_no_second(tmp_path: Path) -> None:
     """Neither + nor − beside its hits or for what is picked; an encoder that joins examples offers both."""
+    pytest.importorskip("rdkit", reason="molecules need the extra `molecules`")
     write_images(tmp_path / "pictures", 3, seed=3)
     (tmp_path / "some.smi").write_text("CC(=O)Oc1ccccc1C(=O)O aspirin\nOC(=O)c1ccccc1O salicylic\nCCO ethanol\n")
     settings = Settings(library=tmp_path / "library", offline=True, allow_roots=(tmp_path,))
     with morelike.open(settings) as library:
-        try:
-            molecules = library.collection("molecules", modality="molecule")
-        except MissingExtra:
-            pytest.skip("molecules need the extra `molecules`")
+        molecules = library.collection("molecules", modality="molecule")
         molecules.add(tmp_path / "some.smi")
         pictures = library.collection("pictures", modality="image", encoder="classic")
         pictures.add(tmp_path / "pictures")
