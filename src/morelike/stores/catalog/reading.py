@@ -76,13 +76,18 @@ class ReadingRows(FilteredRows):
     ) -> list[Item]:
         """``state=None`` means every state, also ``deleting``, which nothing else shows."""
         first = self._sorted_by(sort)
-        order = [first.desc() if descending else first, *([] if sort == "added" else [items.c.number])]
         # the numbers alone: nobody is to sort what an item says of itself
         chosen = self._chosen(select(items.c.number), collection, filter, state)
-        page = chosen.order_by(*order).offset(offset).limit(limit).subquery()
+        chosen = chosen.order_by(first.desc() if descending else first)
+        if sort != "added":
+            chosen = chosen.order_by(items.c.number)
         with self._reading() as connection:
-            rows = connection.execute(select(items).join(page, page.c.number == items.c.number).order_by(*order)).all()
-            return items_of(connection, rows)
+            numbers = connection.execute(chosen.offset(offset).limit(limit)).scalars().all()
+            found = {}
+            for some in chunks(numbers):
+                rows = connection.execute(select(items).where(items.c.number.in_(some)))
+                found.update({row.number: row for row in rows})
+            return items_of(connection, [found[number] for number in numbers])
 
     def _sorted_by(self, sort: ItemSort) -> ColumnElement[Any]:
         if sort == "added":
